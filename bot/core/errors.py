@@ -1,0 +1,65 @@
+"""What can go wrong, in two families that decide whether trying again makes sense.
+
+Each outside error is translated once, in its adapter, with the cause chained. A message is written for the
+person who reads it at night: it names the thing, what was seen, and what to do next.
+"""
+
+
+class BotError(Exception):
+    """Anything this program says about the world outside it. `str(error)` is fit for a terminal or a card."""
+
+
+class TemporaryError(BotError):
+    """Trying again later may work: a refused connection, a 503, a conflict."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PermanentError(BotError):
+    """Trying again cannot work until a person changes something."""
+
+
+class InputError(PermanentError):
+    """Bad input: a configuration, a rule, an event, a file. Commands end with exit code 2."""
+
+
+class UnknownFactError(PermanentError):
+    """A fact could not be read. Unknown is not absent: nothing is decided on it (design.md invariant 8)."""
+
+
+class UnreachableError(TemporaryError):
+    """A node, the API server or Slack did not answer within its bound."""
+
+
+class HostKeyError(PermanentError):
+    """The node's SSH host key is not the pinned one. Carries the command that pins it again."""
+
+
+class ConflictError(TemporaryError):
+    """The object changed under us (HTTP 409): read it again and decide again."""
+
+
+class NotFoundError(PermanentError):
+    """The API object does not exist (HTTP 404)."""
+
+
+class ForbiddenError(PermanentError):
+    """The API server refuses this identity (HTTP 401 or 403): a Role or a token is missing."""
+
+
+class RejectedError(PermanentError):
+    """The API server refuses the object itself (HTTP 400 or 422, or an admission policy)."""
+
+
+class GoneError(TemporaryError):
+    """The resourceVersion is too old (HTTP 410): list again."""
+
+
+class LeaseLostError(TemporaryError):
+    """The Lease on a target is no longer ours, or was not renewed in time: no new command may start."""
+
+
+class JournalError(PermanentError):
+    """The journal cannot be read or written: damaged, of an unknown format, or held by another process."""

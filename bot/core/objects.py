@@ -1,0 +1,303 @@
+"""The parts of Kubernetes objects that we read, and nothing else.
+
+Watch lines are decoded straight into these structs (msgspec skips every other field), so `core` never sees a
+raw dict. Field names on the wire are the API's own camelCase. Absent and null fields take the empty default
+where Kubernetes itself means the same by both.
+
+Source: k8s.io/api core/v1, batch/v1, node/v1, coordination/v1.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct, field
+
+KATA_LABEL = "katacontainers.io/kata-runtime"
+"""Set to "true" on nodes that can run Kata; the RuntimeClass selects on it (seed procedure)."""
+
+
+class Obj(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """Wire names are camelCase; unknown fields are skipped."""
+
+
+class OwnerReference(Obj):
+    kind: str
+    name: str
+    uid: str
+    controller: bool | None = None
+
+
+class Meta(Obj):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generate_name: str = ""
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: tuple[OwnerReference, ...] | None = None
+
+    def label(self, key: str) -> str | None:
+        return (self.labels or {}).get(key)
+
+    def annotation(self, key: str) -> str | None:
+        return (self.annotations or {}).get(key)
+
+
+class EnvVar(Obj):
+    name: str
+    value: str | None = None
+
+
+class ResourceRequirements(Obj):
+    requests: dict[str, str | int] | None = None
+
+
+class Container(Obj):
+    name: str
+    image: str = ""
+    env: tuple[EnvVar, ...] | None = None
+    resources: ResourceRequirements | None = None
+
+
+class Toleration(Obj):
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class PodSpec(Obj):
+    node_name: str | None = None
+    runtime_class_name: str | None = None
+    node_selector: dict[str, str] | None = None
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] | None = None
+    restart_policy: str = "Always"
+    tolerations: tuple[Toleration, ...] | None = None
+    overhead: dict[str, str | int] | None = None
+
+
+class Condition(Obj):
+    type: str
+    status: str
+    reason: str | None = None
+    message: str | None = None
+    last_transition_time: datetime | None = None
+
+
+class WaitingState(Obj):
+    reason: str | None = None
+    message: str | None = None
+
+
+class RunningState(Obj):
+    started_at: datetime | None = None
+
+
+class TerminatedState(Obj):
+    exit_code: int = 0
+    reason: str | None = None
+    message: str | None = None
+
+
+class ContainerState(Obj):
+    waiting: WaitingState | None = None
+    running: RunningState | None = None
+    terminated: TerminatedState | None = None
+
+
+class ContainerStatus(Obj):
+    name: str
+    state: ContainerState | None = None
+    last_state: ContainerState | None = None
+
+
+class PodStatus(Obj):
+    phase: str = ""
+    reason: str | None = None
+    message: str | None = None
+    conditions: tuple[Condition, ...] | None = None
+    container_statuses: tuple[ContainerStatus, ...] | None = None
+    init_container_statuses: tuple[ContainerStatus, ...] | None = None
+    start_time: datetime | None = None
+
+    def condition(self, kind: str) -> Condition | None:
+        return next((c for c in self.conditions or () if c.type == kind), None)
+
+
+class Pod(Obj):
+    metadata: Meta
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+
+class PodTemplate(Obj):
+    metadata: Meta = Meta()
+    spec: PodSpec = PodSpec()
+
+
+class JobSpec(Obj):
+    template: PodTemplate = PodTemplate()
+    backoff_limit: int | None = None
+
+
+class JobStatus(Obj):
+    active: int | None = None
+    succeeded: int | None = None
+    failed: int | None = None
+    conditions: tuple[Condition, ...] | None = None
+
+
+class Job(Obj):
+    metadata: Meta
+    spec: JobSpec = JobSpec()
+    status: JobStatus = JobStatus()
+
+    @property
+    def finished(self) -> bool:
+        """Complete or Failed with status True (batch/v1)."""
+        ends = {"Complete", "Failed"}
+        return any(c.type in ends and c.status == "True" for c in self.status.conditions or ())
+
+
+class Taint(Obj):
+    key: str
+    value: str | None = None
+    effect: str = ""
+
+
+class NodeSpec(Obj):
+    unschedulable: bool | None = None
+    taints: tuple[Taint, ...] | None = None
+
+
+class NodeAddress(Obj):
+    type: str
+    address: str
+
+
+class NodeInfo(Obj):
+    architecture: str = ""
+    container_runtime_version: str = ""
+    kernel_version: str = ""
+    kubelet_version: str = ""
+    boot_id: str = field(default="", name="bootID")
+
+
+class RuntimeHandlerInfo(Obj):
+    name: str = ""
+
+
+class NodeStatus(Obj):
+    conditions: tuple[Condition, ...] | None = None
+    addresses: tuple[NodeAddress, ...] | None = None
+    node_info: NodeInfo = NodeInfo()
+    allocatable: dict[str, str | int] | None = None
+    runtime_handlers: tuple[RuntimeHandlerInfo, ...] | None = None
+
+    def condition(self, kind: str) -> Condition | None:
+        return next((c for c in self.conditions or () if c.type == kind), None)
+
+
+class Node(Obj):
+    metadata: Meta
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+    @property
+    def cordoned(self) -> bool:
+        return bool(self.spec.unschedulable)
+
+    @property
+    def ready(self) -> bool:
+        condition = self.status.condition("Ready")
+        return condition is not None and condition.status == "True"
+
+    @property
+    def kata_labelled(self) -> bool:
+        return self.metadata.label(KATA_LABEL) == "true"
+
+    @property
+    def internal_ip(self) -> str | None:
+        return next((a.address for a in self.status.addresses or () if a.type == "InternalIP"), None)
+
+
+class Overhead(Obj):
+    pod_fixed: dict[str, str | int] | None = None
+
+
+class Scheduling(Obj):
+    node_selector: dict[str, str] | None = None
+
+
+class RuntimeClass(Obj):
+    metadata: Meta
+    handler: str = ""
+    overhead: Overhead | None = None
+    scheduling: Scheduling | None = None
+
+
+class ObjectReference(Obj):
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class EventSource(Obj):
+    component: str = ""
+    host: str = ""
+
+
+class EventSeries(Obj):
+    count: int | None = None
+    last_observed_time: datetime | None = None
+
+
+class Event(Obj):
+    metadata: Meta
+    involved_object: ObjectReference = ObjectReference()
+    reason: str | None = ""
+    message: str | None = ""
+    type: str | None = ""
+    source: EventSource | None = None
+    reporting_component: str | None = ""
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+    series: EventSeries | None = None
+    count: int | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When it was last seen (UTC): the newest of the four stamps (kata-failures.md 2)."""
+        stamps = (
+            self.series.last_observed_time if self.series else None,
+            self.last_timestamp,
+            self.event_time,
+            self.metadata.creation_timestamp,
+        )
+        return max((s for s in stamps if s is not None), default=datetime.fromtimestamp(0, UTC))
+
+
+class LeaseSpec(Obj):
+    holder_identity: str | None = None
+    lease_duration_seconds: int | None = None
+    acquire_time: str | None = None
+    renew_time: str | None = None
+    lease_transitions: int | None = None
+
+
+class Lease(Obj):
+    metadata: Meta
+    spec: LeaseSpec = LeaseSpec()
+
+
+Watched = Event | Pod | Job | Node | RuntimeClass
+"""The kinds of which a watch is kept (design.md 4.1)."""
+
+RawObject = dict[str, Any]
+"""A whole API object as we send it; only `adapters/kube` and the builders of our own objects use it."""
