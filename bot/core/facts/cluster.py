@@ -1,0 +1,26 @@
+"""What the API says about a target, read live before every decision (never from the watch's cache)."""
+
+from dataclasses import dataclass
+
+from bot.core.objects import Job, Node, Pod, RuntimeClass
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """One consistent-enough look at the API. `None` means "asked for and not there"; unread is an error."""
+
+    cluster_uid: str
+    """UID of the namespace kube-system: the cluster's identity in a digest."""
+    node: Node | None
+    """The target node; `None` for a cluster-scoped target and before a node was chosen."""
+    runtime_class: RuntimeClass | None
+    workers: tuple[Node, ...]
+    """Every Node whose name matches `nodes.name_pattern`."""
+    pods_on_node: tuple[Pod, ...]
+    """All pods bound to the target node, in every namespace."""
+    rescued: tuple[Pod, ...]
+    """The IMS pods that this incident wants to see run, as they are now; gone ones are missing."""
+    rescued_jobs: tuple[Job, ...]
+    """Their Jobs, or the Jobs whose pods were never admitted."""
+    canary: Pod | None
+    """Our canary pod for this incident, by its name."""

@@ -1,0 +1,214 @@
+"""The types of the configuration: every key, its default and the reason for the number (design.md 6).
+
+Pure: reading files, the environment and secrets is `bot/config.py`. Frozen, unknown keys are errors, durations
+carry their unit in the name. `config.example.yaml` shows every key; a test compares the two.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SlackId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2,20}$")]
+DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+RemotePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/+-]+$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True)
+
+
+class Kubernetes(Section):
+    kubeconfig: Path | None = None
+    """Path of a kubeconfig; unset means the pod's own identity in the cluster."""
+    context: str | None = None
+    """Context in that kubeconfig; unset means its current one."""
+    ims_namespaces: tuple[DnsLabel, ...] = Field(default=("ims",), min_length=1)
+    """Where IMS runs its jobs (`DEFAULT_IMS_JOB_NAMESPACE` of IMS)."""
+    lease_namespace: DnsLabel = "ims-remediation-bot"
+    """Where the bot keeps its Leases."""
+    watch_timeout_s: Seconds = 240
+    """How long the server keeps one watch; the client gives up 30 s later, so a dead connection is noticed."""
+    request_timeout_s: Seconds = 30
+    """Outer bound of every other API request."""
+
+
+class Nodes(Section):
+    name_pattern: str = r"^ncn-w[0-9]{3}$"
+    """Only nodes with such names are ever touched: CSM's workers, never masters or storage."""
+    own_node: str | None = None
+    """The node this bot runs on (`NODE_NAME` of the pod): it is never repaired by this instance."""
+    min_ready_workers: int = Field(default=2, ge=0, le=1000)
+    """Other ready workers that must be left while one is cordoned."""
+
+
+class Ssh(Section):
+    user: str = Field(default="root", pattern=r"^[a-z_][a-z0-9_-]{0,31}$")
+    port: int = Field(default=22, ge=1, le=65535)
+    addresses: dict[str, str] = Field(default_factory=dict)
+    """Node name -> `host` or `host:port`, where the Node's InternalIP is not the way in."""
+    client_key: Path
+    """Private key file; the agent and ~/.ssh are never used."""
+    known_hosts: Path
+    """Pinned host keys, by node name; `@cert-authority` lines are honoured. There is no way to switch this off."""
+    connect_timeout_s: Seconds = 15
+    keepalive_s: Seconds = 5
+    """Three unanswered ones end the connection."""
+    facts_timeout_s: Seconds = 30
+    command_timeout_s: Seconds = 120
+    unpack_timeout_s: Seconds = 900
+    max_connects: int = Field(default=4, ge=1, le=64)
+    """Connections being opened at once: OpenSSH drops beyond 10 unauthenticated ones."""
+
+
+class Archive(Section):
+    """The Kata release to install: a value of the site and its CSM release, never a literal of ours."""
+
+    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+[A-Za-z0-9.+-]*$")
+    url: str = Field(pattern=r"^https?://[^@\s]+\.tar\.(xz|zst)$")
+    """On a mirror that the nodes reach. Credentials in the URL are refused."""
+    sha256: Sha256
+    """Upstream publishes none: record it at import."""
+    size_bytes: int | None = Field(default=None, gt=0)
+    """Of the archive, if known: sharpens the check of free space."""
+    ca_file: RemotePath | None = None
+    """CA bundle on the node for the mirror; unset means the node's own trust store."""
+
+    @field_validator("url")
+    @classmethod
+    def _no_credentials(cls, url: str) -> str:
+        if "@" in url.split("/")[2]:
+            raise ValueError("must not hold credentials; let the mirror allow the nodes by address")
+        return url
+
+
+class Kata(Section):
+    archive: Archive | None = None
+    """Unset: a node that needs an installation gets a diagnosis, all else works."""
+    enable_annotations: tuple[str, ...] = (
+        "enable_iommu",
+        "virtio_fs_extra_args",
+        "default_memory",
+        "kernel_params",
+        "cpu_features",
+    )
+    """What CSM's own image sets (domain.md 2.2); missing ones are added, others kept."""
+    file_mem_backend: RemotePath | None = "/var/lib/kata"
+    """Where QEMU backs guest memory; unset leaves the node's value alone (CASMCMS-8820)."""
+    runtime_class: DnsLabel = "kata-qemu"
+    overhead: dict[Literal["memory", "cpu"], str] = Field(default_factory=lambda: {"memory": "160Mi", "cpu": "250m"})
+    """Of the RuntimeClass; CSM's values, not to be tuned here."""
+    min_free_bytes: int = Field(default=4 * 1024**3, gt=0)
+    """Free space wanted where the archive is staged and unpacked."""
+    min_free_inodes: int = Field(default=20_000, gt=0)
+
+
+class Canary(Section):
+    namespace: DnsLabel = "ims"
+    image: str = Field(min_length=1, pattern=r"^[^\s]+$")
+    """An image that the site's registry has and its policies admit, with /bin/sh and uname."""
+    image_pull_policy: Literal["IfNotPresent", "Never", "Always"] = "IfNotPresent"
+    cpu: str = "100m"
+    memory: str = "256Mi"
+    timeout_s: Seconds = 180
+    rescued_timeout_s: Seconds = 120
+    """How long a hanging pod may take to start by itself after the repair (kubelet retries every 10 to 25 s)."""
+    quiet_window_s: Seconds = 60
+    """The same failure must stay away this long after the proof."""
+
+
+class Slack(Section):
+    enabled: bool = True
+    channel: SlackId | None = None
+    """Channel id (C…), not its name."""
+    approvers: tuple[SlackId, ...] = ()
+    """User ids that may answer. Empty means nobody."""
+    team: SlackId | None = None
+    """Team id of the approvers; a click from another workspace is refused."""
+    app_token_file: Path | None = None
+    bot_token_file: Path | None = None
+    """Else `IMSBOT_SLACK_APP_TOKEN` and `IMSBOT_SLACK_BOT_TOKEN`. Tokens are never keys of this file."""
+    api_url: str = Field(default="https://slack.com/api/", pattern=r"^https?://\S+/$")
+    edit_interval_s: Seconds = 3
+    """At most one edit per card in this time; the latest state wins."""
+    edits_per_minute: int = Field(default=40, ge=1, le=50)
+    """In all: chat.update is limited to about 50 per minute."""
+
+
+class Approval(Section):
+    expires_s: Seconds = 4 * 3600
+    """Counted from the delivery of the card."""
+    reminder_at: float = Field(default=0.75, gt=0, lt=1)
+    """As a part of `expires_s`."""
+    start_within_s: Seconds = 900
+    """An approval that could not start in this time is asked again."""
+
+
+class Limits(Section):
+    concurrent_repairs: int = Field(default=1, ge=1, le=10)
+    attempts_per_target: int = Field(default=2, ge=1, le=10)
+    attempts_window_s: Seconds = 24 * 3600
+    storm_nodes: int = Field(default=3, ge=2)
+    storm_share: float = Field(default=0.25, gt=0, le=1)
+    storm_window_s: Seconds = 600
+    """The same family on this many nodes and this share of the workers in this time is a cluster's problem."""
+    stuck_after_s: Seconds = 120
+    """A Kata pod bound to a node that has no sandbox after this time is looked at without any Event."""
+    quiet_s: Seconds = 24 * 3600
+    """How long a denied, expired or diagnosed failure stays quiet."""
+    healed_quiet_s: Seconds = 600
+    """How long after a repair the same failure is only counted."""
+
+
+class LeaseTimes(Section):
+    duration_s: int = Field(default=60, ge=3, le=3600)
+    renew_s: Seconds = 15
+
+    @model_validator(mode="after")
+    def _renewed_in_time(self) -> "LeaseTimes":
+        if self.renew_s > self.duration_s / 3:
+            raise ValueError(f"renew_s must be at most a third of duration_s ({self.duration_s / 3:g})")
+        return self
+
+
+class Restart(Section):
+    rollback_s: Seconds = 180
+    """The node restores its old configuration by itself after this time unless the bot disarms it."""
+    healthy_s: Seconds = 60
+    """How long containerd may take to be active with its CRI plugin up."""
+
+
+class Checks(Section):
+    waive: dict[Literal["kvm", "vsock", "guest-kernel", "space", "tools-rpm"], str] = Field(default_factory=dict)
+    """Check -> reason. A waived check is shown on every card as "not checked"."""
+
+    @field_validator("waive")
+    @classmethod
+    def _with_reason(cls, waive: dict[str, str]) -> dict[str, str]:
+        for name, reason in waive.items():
+            if not reason.strip():
+                raise ValueError(f"{name}: a reason text is needed; it is shown on every card")
+        return waive
+
+
+class Settings(Section):
+    journal: Path = Path("/var/lib/imsbot/journal.sqlite")
+    """SQLite file; its lock and the control socket lie beside it."""
+    rules_dir: Path | None = None
+    """Unset means the rules that come with the program."""
+    plan: Literal["minimal", "documented"] = "minimal"
+    """`documented` plans every step of the procedure, in our order."""
+    sigterm_grace_s: Seconds = 10
+    kubernetes: Kubernetes = Field(default_factory=Kubernetes)
+    nodes: Nodes = Field(default_factory=Nodes)
+    ssh: Ssh
+    kata: Kata = Field(default_factory=Kata)
+    canary: Canary
+    slack: Slack = Field(default_factory=Slack)
+    approval: Approval = Field(default_factory=Approval)
+    limits: Limits = Field(default_factory=Limits)
+    lease: LeaseTimes = Field(default_factory=LeaseTimes)
+    restart: Restart = Field(default_factory=Restart)
+    checks: Checks = Field(default_factory=Checks)
