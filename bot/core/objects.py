@@ -7,6 +7,7 @@ where Kubernetes itself means the same by both.
 Source: k8s.io/api core/v1, batch/v1, node/v1, coordination/v1.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -298,6 +299,17 @@ class Lease(Obj):
 
 Watched = Event | Pod | Job | Node | RuntimeClass
 """The kinds of which a watch is kept (design.md 4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One thing that the watch said."""
+
+    object: Watched
+    deleted: bool = False
+    initial: bool = False
+    """From a list, not from the watch."""
+
 
 RawObject = dict[str, Any]
 """A whole API object as we send it; only `adapters/kube` and the builders of our own objects use it."""

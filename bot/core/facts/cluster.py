@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.core.model import Target
 from bot.core.objects import Job, Node, Pod, RuntimeClass
 
 
@@ -24,3 +25,16 @@ class ClusterFacts:
     """Their Jobs, or the Jobs whose pods were never admitted."""
     canary: Pod | None
     """Our canary pod for this incident, by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What to read from the API for one round of facts."""
+
+    target: Target
+    runtime_class: str
+    canary: tuple[str, str] | None = None
+    """(namespace, name)."""
+    pods: tuple[tuple[str, str], ...] = ()
+    """(namespace, name) of the pods to rescue."""
+    jobs: tuple[tuple[str, str], ...] = ()

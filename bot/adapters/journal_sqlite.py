@@ -1,0 +1,227 @@
+"""The journal as one SQLite file: durable, ordered, one writer (design.md 8, invariant 3).
+
+WAL with `synchronous=FULL`, so that a committed entry survives a power cut. One process may write: it holds an
+exclusive `flock` on a lock file beside the journal for as long as it lives, which the kernel gives back when it is
+killed. Readers (`imsbot incidents`, `show`) open the file read-only and need no lock. A file that is damaged, or
+that is not a journal of ours, is reported and never touched.
+
+SQLite calls block, so a single worker thread makes them; the event loop only waits.
+"""
+
+import asyncio
+import fcntl
+import os
+import socket
+import sqlite3
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import msgspec
+
+from bot.core import entries
+from bot.core.entries import History
+from bot.core.errors import JournalError
+from bot.core.model import IncidentId
+
+T = TypeVar("T")
+
+APPLICATION_ID = 0x494D5342
+"""`PRAGMA application_id`: "IMSB"."""
+
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {entries.FORMAT};
+CREATE TABLE identity (id TEXT NOT NULL);
+INSERT INTO identity VALUES (lower(hex(randomblob(16))));
+CREATE TABLE entries (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    incident TEXT NOT NULL,
+    format INTEGER NOT NULL,
+    entry BLOB NOT NULL
+);
+"""
+
+
+class LockFile:
+    """An exclusive lock beside the journal; its text names the holder for the person who meets it."""
+
+    def __init__(self, journal: Path) -> None:
+        self.path = journal.with_name(journal.name + ".lock")
+        self._fd: int | None = None
+
+    def acquire(self) -> None:
+        """Raises JournalError naming the holder when another process has it."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise JournalError(f"{self.path}: cannot make the journal's lock file: {error.strerror}") from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(fd, 200).decode("utf-8", "replace").strip() or "an unnamed process"
+            os.close(fd)
+            raise JournalError(
+                f"{self.path}: the journal is held by {holder}; only one bot may run on it. "
+                "Stop that one first, or give this one another `journal`."
+            ) from error
+        os.ftruncate(fd, 0)
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        os.pwrite(fd, f"pid {os.getpid()} on {socket.gethostname()} since {started}\n".encode(), 0)
+        self._fd = fd
+
+    def release(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.execute("PRAGMA busy_timeout = 10000")
+    return connection
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise JournalError(f"{path}: this is not a journal of ims-remediation-bot; it is left as it is")
+    if version != entries.FORMAT:
+        raise JournalError(
+            f"{path}: the journal has format {version}, this program knows format {entries.FORMAT}; "
+            "run the version of the program that wrote it"
+        )
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(str(verdict))
+
+
+def _damaged(path: Path, error: sqlite3.Error) -> JournalError:
+    return JournalError(
+        f"{path}: the journal cannot be read ({error}). It is left as it is: restore it from a backup, or move it "
+        "aside after looking at every node for a cordon annotated `ims-remediation-bot/cordon`"
+    )
+
+
+class SqliteJournal:
+    """The engine's `Journal` on one file. Open it with `async with`, from the process that holds the lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = LockFile(path)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._connection: sqlite3.Connection | None = None
+        self._id = ""
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    async def __aenter__(self) -> Self:
+        """Raises JournalError when the journal is held, damaged, or not ours."""
+        self._lock.acquire()
+        try:
+            await self._in_thread(self._open)
+        except BaseException:
+            self._lock.release()
+            self._thread.shutdown(wait=False)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._in_thread(self._close)
+        self._thread.shutdown(wait=True)
+        self._lock.release()
+
+    async def append(self, incident: IncidentId, entry: entries.Entry) -> None:
+        await self._in_thread(lambda: self._write(incident, entries.encode(entry)))
+
+    async def read(self) -> Mapping[IncidentId, History]:
+        return await self._in_thread(lambda: _read_all(self._opened, self.path))
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    @property
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise JournalError(f"{self.path}: the journal is closed")
+        return self._connection
+
+    def _open(self) -> None:
+        try:
+            new = not self.path.exists() or self.path.stat().st_size == 0
+            connection = _connect(self.path, read_only=False)
+            if new:
+                self.path.chmod(0o600)
+                connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            _check_ours(connection, self.path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            (self._id,) = connection.execute("SELECT id FROM identity").fetchone()
+        except sqlite3.Error as error:
+            raise _damaged(self.path, error) from error
+        except OSError as error:
+            raise JournalError(f"{self.path}: cannot open the journal: {error.strerror}") from error
+        self._connection = connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _write(self, incident: IncidentId, record: bytes) -> None:
+        try:
+            self._opened.execute(
+                "INSERT INTO entries (incident, format, entry) VALUES (?, ?, ?)",
+                (incident, entries.FORMAT, record),
+            )
+        except sqlite3.Error as error:
+            raise JournalError(f"{self.path}: cannot write the journal ({error}); nothing more is done") from error
+
+
+def _read_all(connection: sqlite3.Connection, path: Path) -> dict[IncidentId, History]:
+    found: dict[IncidentId, list[entries.Entry]] = {}
+    unknown: dict[IncidentId, str] = {}
+    try:
+        for n, incident, version, record in connection.execute(
+            "SELECT n, incident, format, entry FROM entries ORDER BY n"
+        ):
+            decoded = found.setdefault(IncidentId(incident), [])
+            if IncidentId(incident) in unknown:
+                continue
+            try:
+                if version != entries.FORMAT:
+                    raise msgspec.ValidationError(f"format {version}")
+                decoded.append(entries.decode(record))
+            except msgspec.MsgspecError as error:
+                unknown[IncidentId(incident)] = f"record {n} of the journal is not known to this program ({error})"
+    except sqlite3.Error as error:
+        raise _damaged(path, error) from error
+    return {key: History(tuple(value), unknown.get(key, "")) for key, value in found.items()}
+
+
+def read_journal(path: Path) -> Mapping[IncidentId, History]:
+    """Everything in the journal at `path`, read-only and without its lock; blocking, for commands.
+
+    Raises JournalError when there is none, or it is damaged or not ours.
+    """
+    if not path.exists():
+        raise JournalError(f"{path}: there is no journal yet; `imsbot run` makes it")
+    try:
+        connection = _connect(path, read_only=True)
+        try:
+            _check_ours(connection, path)
+            return _read_all(connection, path)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise _damaged(path, error) from error
