@@ -103,7 +103,7 @@ class Api(Struct, frozen=True, tag="api"):
 
 
 class Wait(Struct, frozen=True, tag="wait"):
-    """Nothing to do yet. Ask again when the cluster says something new, after `poll_s`, or at `until` at the latest.
+    """Nothing to do yet. Ask again when the cluster says something new, after `poll_s`, at the latest at `until`.
 
     A step must answer something else than `Wait` once `until` has passed.
     """

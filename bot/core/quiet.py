@@ -1,0 +1,51 @@
+"""Whether a failure that was answered lately stays quiet (design.md 4.1, hop 3).
+
+A target that somebody said no to, or that was just repaired, must not ask again for every retry of the kubelet.
+Some ends are quiet for a time only, some until the world looks different: then the engine takes a look at the
+facts, without a card, and opens an incident only if the plan or the diagnosis is another one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.lifecycle import Incident
+from bot.core.model import Family, Result
+from bot.core.settings import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Only counted on the old card until `until`; `None` means until a person asks.
+
+    With `look`, the facts are compared with the old end before that: another plan or diagnosis is news.
+    """
+
+    incident: Incident
+    until: datetime | None
+    look: bool
+
+
+def quiet_of(family: Family, past: Iterable[Incident], now: datetime, limits: Limits) -> Quiet | None:
+    """The latest closed incident of the same target and family that keeps this sighting quiet, if any."""
+    ended = [i for i in past if i.closed is not None and family in i.families]
+    last = max(ended, key=lambda i: i.changed_at, default=None)
+    if last is None or last.closed is None:
+        return None
+    end = last.closed.at
+    match last.closed.result:
+        case Result.RESTORED:
+            return Quiet(last, None, look=False)
+        case Result.DENIED | Result.DIAGNOSED:
+            quiet = Quiet(last, end + timedelta(seconds=limits.quiet_s), look=True)
+        case Result.EXPIRED:
+            quiet = Quiet(last, end + timedelta(seconds=limits.quiet_s), look=False)
+        case Result.HEALED | Result.UNPROVEN | Result.WITHDRAWN:
+            quiet = Quiet(last, end + timedelta(seconds=limits.healed_quiet_s), look=False)
+    return quiet if quiet.until is not None and now < quiet.until else None
+
+
+def attempts(past: Iterable[Incident], now: datetime, limits: Limits) -> int:
+    """How many repairs of this target were started in the window."""
+    since = now - timedelta(seconds=limits.attempts_window_s)
+    return sum(1 for i in past if i.starts and i.starts[0].at >= since)
