@@ -1,0 +1,71 @@
+"""A Kubernetes API server stand-in: real HTTP, real TLS, real list/watch semantics, no cluster behind it.
+
+Reading order: `resources` (the types), `store` (revisions and history), `registry` (the verbs and their rules,
+with `normal`, `defaults`, `validation`, `admission`, `deletion`, `pods`, `patches`), then the HTTP side:
+`server`, `paths`, `requests`, `lists`, `watches`, `access`, `faults`, `tls`.
+
+It must never be kinder than the real server: the bot's adapter tests run against both. What it leaves out, it
+refuses: server-side apply, WatchList, discovery, protobuf.
+"""
+
+from __future__ import annotations
+
+from .access import Access, Allow, Call, User, allow
+from .admission import Denial
+from .deletion import DeleteOptions
+from .faults import Fault, Faults
+from .pods import PodLogs, bind, evict, with_condition
+from .registry import Registry
+from .resources import (
+    CONFIGMAPS,
+    DAEMONSETS,
+    DISRUPTION_BUDGETS,
+    EVENTS,
+    JOBS,
+    LEASES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    RUNTIMECLASSES,
+    SERVICEACCOUNTS,
+    KubeObject,
+    Resource,
+)
+from .server import ApiServer
+from .status import ApiError
+from .store import Change, ChangeType, Store
+
+__all__ = [
+    "ApiServer",
+    "Registry",
+    "Store",
+    "Change",
+    "ChangeType",
+    "Fault",
+    "Faults",
+    "Access",
+    "Allow",
+    "allow",
+    "Call",
+    "User",
+    "ApiError",
+    "Denial",
+    "DeleteOptions",
+    "PodLogs",
+    "bind",
+    "evict",
+    "with_condition",
+    "KubeObject",
+    "Resource",
+    "CONFIGMAPS",
+    "DAEMONSETS",
+    "DISRUPTION_BUDGETS",
+    "EVENTS",
+    "JOBS",
+    "LEASES",
+    "NAMESPACES",
+    "NODES",
+    "PODS",
+    "RUNTIMECLASSES",
+    "SERVICEACCOUNTS",
+]
