@@ -108,3 +108,11 @@ class WatchLines:
         """(type, object name): what most tests ask."""
         kind, obj = await self.next()
         return kind, obj["metadata"]["name"]
+
+    async def rest(self, silence_s: float) -> list[str]:
+        """The types of everything until the stream ends or says nothing for `silence_s`."""
+        kinds: list[str] = []
+        with contextlib.suppress(EOFError, TimeoutError):
+            while True:
+                kinds.append((await self.next(silence_s))[0])
+        return kinds

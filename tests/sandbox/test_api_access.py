@@ -1,0 +1,148 @@
+"""Who may do what, TLS, the request log, and the faults that tests and the chaos demo inject."""
+
+from __future__ import annotations
+
+import ssl
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from tests.sandbox.api import CONFIGMAPS, NAMESPACES, ApiServer, Call, Fault, User, allow
+from tests.sandbox.api.client import ApiClient
+
+MAPS = "/api/v1/namespaces/ims/configmaps"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ApiServer]:
+    server = ApiServer()
+    server.registry.create(NAMESPACES, {"metadata": {"name": "ims"}})
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def client(server: ApiServer) -> AsyncIterator[ApiClient]:
+    async with ApiClient(server) as client:
+        yield client
+
+
+async def test_unknown_tokens_are_unauthorized(server: ApiServer) -> None:
+    async with ApiClient(server, token="wrong") as stranger:
+        reply = await stranger.get(MAPS)
+    assert (401, "Unauthorized", "Unauthorized") == (reply.code, reply.body["reason"], reply.body["message"])
+
+
+async def test_revoked_token_is_unauthorized(server: ApiServer, client: ApiClient) -> None:
+    server.access.revoke(server.admin_token)
+    assert 401 == (await client.get(MAPS)).code
+
+
+async def test_health_and_version_need_no_token(server: ApiServer) -> None:
+    async with ApiClient(server, token="") as anyone:
+        assert (200, "ok") == ((await anyone.get("/readyz")).code, (await anyone.get("/livez")).body)
+        assert "1" == (await anyone.get("/version")).body["major"]
+
+
+async def test_rules_limit_verbs_resources_and_namespaces(server: ApiServer) -> None:
+    token = server.access.add(User("system:serviceaccount:bot:bot", (allow("get list", "configmaps", "ims"),)))
+    async with ApiClient(server, token) as bot:
+        allowed = await bot.get(MAPS)
+        elsewhere = await bot.get("/api/v1/configmaps")
+        named = await bot.delete(f"{MAPS}/a")
+    assert 200 == allowed.code
+    assert (403, "Forbidden") == (elsewhere.code, elsewhere.body["reason"])
+    assert (
+        'configmaps is forbidden: User "system:serviceaccount:bot:bot" cannot list resource "configmaps" '
+        'in API group "" at the cluster scope'
+    ) == elsewhere.body["message"]
+    assert (
+        'configmaps "a" is forbidden: User "system:serviceaccount:bot:bot" cannot delete resource "configmaps" '
+        'in API group "" in the namespace "ims"'
+    ) == named.body["message"]
+
+
+async def test_watch_is_a_verb_of_its_own(server: ApiServer) -> None:
+    token = server.access.add(User("reader", (allow("get list", "configmaps"),)))
+    async with ApiClient(server, token) as reader:
+        assert 403 == (await reader.get(MAPS, watch="1")).code
+
+
+async def test_every_request_is_logged(server: ApiServer, client: ApiClient) -> None:
+    await client.get(f"{MAPS}/a")
+    await client.post("/api/v1/namespaces/ims/pods/x/eviction", {"metadata": {"name": "x"}})
+    calls = [(call.verb, call.target, call.namespace, call.name, call.code) for call in server.calls]
+    assert [
+        ("get", "configmaps", "ims", "a", 404),
+        ("create", "pods/eviction", "ims", "x", 404),
+    ] == calls
+
+
+async def test_kubeconfig_is_private_and_trusts_only_the_own_ca(server: ApiServer, tmp_path: Path) -> None:
+    path = server.kubeconfig(tmp_path / "config")
+    config = yaml.safe_load(path.read_text())
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    assert server.url == config["clusters"][0]["cluster"]["server"]
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await session.get(f"{server.url}/readyz", ssl=ssl.create_default_context())
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(Fault.INTERNAL_ERROR, 500), (Fault.UNAVAILABLE, 503), (Fault.THROTTLED, 429)]
+)
+async def test_armed_faults_strike_so_often(server: ApiServer, client: ApiClient, fault: Fault, code: int) -> None:
+    server.faults.strike_next(2, fault)
+    assert [code, code, 200] == [(await client.get(MAPS)).code for _ in range(3)]
+
+
+async def test_throttling_is_plain_text_with_retry_after(server: ApiServer, client: ApiClient) -> None:
+    server.faults.strike_next(1, Fault.THROTTLED)
+    reply = await client.get(MAPS)
+    assert ("1", "Too many requests, please try again later.") == (reply.headers["Retry-After"], reply.body)
+
+
+async def test_faults_can_be_aimed(server: ApiServer, client: ApiClient) -> None:
+    server.faults.strike_next(1, Fault.UNAVAILABLE, lambda call: call.verb == "create")
+    assert 200 == (await client.get(MAPS)).code
+    assert 503 == (await client.post(MAPS, {"metadata": {"name": "a"}})).code
+
+
+async def test_lost_reply_happened_all_the_same(server: ApiServer, client: ApiClient) -> None:
+    server.faults.strike_next(1, Fault.REPLY_LOST)
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await client.post(MAPS, {"metadata": {"name": "a"}})
+    assert ["a"] == [obj["metadata"]["name"] for obj in server.registry.list(CONFIGMAPS, "ims")]
+
+
+async def test_dropped_request_did_not_happen(server: ApiServer, client: ApiClient) -> None:
+    server.faults.strike_next(2, Fault.DROPPED)  # aiohttp itself repeats an idempotent request once
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await client.post(MAPS, {"metadata": {"name": "a"}})
+    assert [] == server.registry.list(CONFIGMAPS, "ims")
+
+
+async def test_dropped_connections_cut_watches(server: ApiServer, client: ApiClient) -> None:
+    async with client.watch(MAPS) as lines:
+        server.drop_connections()
+        with pytest.raises((aiohttp.ClientError, ConnectionError, EOFError)):
+            await lines.next()
+    assert 200 == (await client.get(MAPS)).code
+
+
+async def test_restarted_server_keeps_address_and_objects(server: ApiServer, client: ApiClient) -> None:
+    await client.post(MAPS, {"metadata": {"name": "a"}})
+    await server.stop()
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await client.get(MAPS)
+    await server.start()
+    assert 1 == len((await client.get(MAPS)).body["items"])
+
+
+def test_calls_name_subresources_as_rbac_does() -> None:
+    assert "pods/eviction" == Call("create", "pods", "eviction").target
