@@ -32,9 +32,10 @@ T = TypeVar("T")
 APPLICATION_ID = 0x494D5342
 """`PRAGMA application_id`: "IMSB"."""
 
-_SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {entries.FORMAT};
+_SCHEMA = """
+BEGIN;
+PRAGMA application_id = {application};
+PRAGMA user_version = {version};
 CREATE TABLE identity (id TEXT NOT NULL);
 INSERT INTO identity VALUES (lower(hex(randomblob(16))));
 CREATE TABLE entries (
@@ -43,6 +44,7 @@ CREATE TABLE entries (
     format INTEGER NOT NULL,
     entry BLOB NOT NULL
 );
+COMMIT;
 """
 
 
@@ -103,8 +105,9 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _damaged(path: Path, error: sqlite3.Error) -> JournalError:
+    words = " ".join(str(error).split())
     return JournalError(
-        f"{path}: the journal cannot be read ({error}). It is left as it is: restore it from a backup, or move it "
+        f"{path}: the journal cannot be read ({words}). It is left as it is: restore it from a backup, or move it "
         "aside after looking at every node for a cordon annotated `ims-remediation-bot/cordon`"
     )
 
@@ -162,7 +165,7 @@ class SqliteJournal:
             connection = _connect(self.path, read_only=False)
             if new:
                 self.path.chmod(0o600)
-                connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+                connection.executescript(_SCHEMA.format(application=APPLICATION_ID, version=entries.FORMAT))
             _check_ours(connection, self.path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")

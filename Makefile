@@ -1,0 +1,74 @@
+# `make demo` and `make test` do all the set-up they need; the other targets are for people who change the code.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON ?= python3.11
+VENV := .venv
+PY := $(VENV)/bin/python
+# What the sandbox's simulated nodes and the Slack page's test need from Debian.
+DEBIAN := openssh-server openssh-client bubblewrap containerd xz-utils zstd curl chromium fonts-dejavu-core fonts-noto-color-emoji python3 python3-venv
+PROGRAMS := sshd bwrap containerd xz zstd curl chromium
+
+export PATH := $(PATH):/usr/sbin:/sbin
+
+.PHONY: help
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+
+.PHONY: setup
+setup: debian $(VENV)/.ready ## Install Debian packages (when root) and make .venv with .venv/bin/imsbot
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@python=$$(command -v $(PYTHON) || command -v python3)
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed; this is $$("$$python" --version)" >&2; exit 1; }
+	[ -x $(PY) ] || "$$python" -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: debian
+debian:
+	@missing=""
+	for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done
+	{ command -v $(PYTHON) || command -v python3; } >/dev/null && $$(command -v $(PYTHON) || command -v python3) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"
+	[ -z "$$missing" ] && exit 0
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo "installing Debian packages (missing:$$missing)"
+	  apt-get update -qq
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null
+	else
+	  echo "missing:$$missing. As root: apt-get install --no-install-recommends $(DEBIAN)" >&2; exit 1
+	fi
+
+.PHONY: demo
+demo: setup ## Show the whole story; AUTO=1 answers by itself, CHAOS=N breaks things by seed N
+	@$(PY) -m tests.sandbox.demo $(if $(AUTO),--auto) $(if $(CHAOS),--chaos $(CHAOS))
+
+.PHONY: test
+test: setup lint ## Run every test
+	@$(PY) -m pytest
+
+.PHONY: lint
+lint: setup ## Style, types and layers
+	@$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check --quiet .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports 
+
+.PHONY: fmt
+fmt: setup ## Format the code
+	@$(VENV)/bin/ruff check --fix --quiet .
+	$(VENV)/bin/ruff format --quiet .
+
+.PHONY: lock
+lock: setup ## Resolve requirements.lock anew, with hashes and without index addresses
+	@$(PY) -m pip install --quiet uv
+	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade -o requirements.lock -q
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,63 @@
+"""Commands that change something; they talk to the running bot through its control socket."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from bot.adapters.control import Request, ask
+from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
+from bot.config import load_settings
+
+IncidentArgument = Annotated[str, typer.Argument(metavar="ID", help="The incident's id, as on its card.")]
+NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="The node's name in Kubernetes.")]
+
+
+def approve_command(
+    incident: IncidentArgument,
+    digest: Annotated[
+        str, typer.Option(help="Approve only this plan digest; without it the plan that is current now.")
+    ] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Approve the plan of an incident, as the card's button does. Look at it first with `imsbot show ID`."""
+    _send(config, Request("approve", incident, digest), output)
+
+
+def deny_command(
+    incident: IncidentArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
+) -> None:
+    """Deny the plan of an incident: nothing is changed, and it stays quiet until the plan is another one."""
+    _send(config, Request("deny", incident), output)
+
+
+def repair_command(
+    node: NodeArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
+) -> None:
+    """Ask for a repair of NODE: facts, plan and question as for a failing job. The same approvals are needed."""
+    _send(config, Request("repair", node), output)
+
+
+def release_command(
+    node: NodeArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
+) -> None:
+    """Give back what a held incident still owns on NODE (its cordon, its label) and close it as restored."""
+    _send(config, Request("release", node), output)
+
+
+def abort_command(
+    incident: IncidentArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
+) -> None:
+    """Stop an incident before its next command, undo what it did, and close it."""
+    _send(config, Request("abort", incident), output)
+
+
+def _send(config: "ConfigOption", request: Request, output: Output) -> None:
+    response = asyncio.run(ask(load_settings(config).journal, request))
+    if output is Output.JSON:
+        print_json(response)
+    else:
+        typer.echo(response.text, err=not response.ok)
+    if not response.ok:
+        raise typer.Exit(1)

@@ -1,0 +1,64 @@
+"""Commands that read the journal: it is opened read-only, so they work beside a running bot and without one."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bot.adapters.journal_sqlite import read_journal
+from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
+from bot.config import load_settings
+from bot.core.errors import InputError
+from bot.core.lifecycle import Incident, fold
+from bot.core.model import IncidentId
+from bot.views.terminal import incident_table, incident_text
+
+
+def incidents_command(
+    every: Annotated[bool, typer.Option("--all", help="Closed ones too; without it only the open ones.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List incidents, newest first."""
+    found = [i for i in _read(config).values() if every or i.open]
+    found.sort(key=lambda i: i.opened_at, reverse=True)
+    if output is Output.JSON:
+        print_json([_summary(i) for i in found])
+    elif found:
+        Console().print(incident_table(found))
+    else:
+        typer.echo("No incidents." if every else "No open incidents; --all shows closed ones.")
+
+
+def show_command(
+    incident: Annotated[str, typer.Argument(metavar="ID", help="The incident's id, as on its card.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show one incident: what failed, the plan with its diff, every act and its outcome, who answered."""
+    found = _read(config).get(IncidentId(incident))
+    if found is None:
+        raise InputError(f"there is no incident {incident} in the journal; `imsbot incidents --all` lists them")
+    if output is Output.JSON:
+        print_json(found)
+    else:
+        Console().print(incident_text(found))
+
+
+def _read(config: "ConfigOption") -> dict[IncidentId, Incident]:
+    histories = read_journal(load_settings(config).journal)
+    return {key: fold(key, history.entries) for key, history in histories.items() if history.entries}
+
+
+def _summary(i: Incident) -> dict[str, object]:
+    return {
+        "id": i.id,
+        "target": i.target.name,
+        "kind": i.target.kind,
+        "phase": i.phase,
+        "result": i.result,
+        "families": i.families,
+        "digest": i.plan.digest if i.plan else None,
+        "opened_at": i.opened_at,
+        "changed_at": i.changed_at,
+    }

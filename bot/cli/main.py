@@ -1,0 +1,56 @@
+"""The `imsbot` command: its groups of commands and the one place where errors become lines and exit codes.
+
+Exit codes: 0 done, 1 the world said no (refused, unreachable, a failed check), 2 bad input or usage.
+"""
+
+import sys
+
+import typer
+
+from bot.cli import answers, checks, explain, incidents, plans, preview, run
+from bot.core.errors import BotError, InputError, JournalError
+
+app = typer.Typer(
+    name="imsbot",
+    help="Watches IMS jobs on HPE Cray systems, finds nodes that cannot run Kata, asks people, repairs the node "
+    "and proves that the job runs. Start with `imsbot check`, then `imsbot run`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RUN = "Run"
+LOOK = "Look"
+DECIDE = "Decide"
+
+app.command("run", rich_help_panel=RUN)(run.run_command)
+app.command("check", rich_help_panel=RUN)(checks.check_command)
+app.command("explain", rich_help_panel=LOOK)(explain.explain_command)
+app.command("preview", rich_help_panel=LOOK)(preview.preview_command)
+app.command("plan", rich_help_panel=LOOK)(plans.plan_command)
+app.command("incidents", rich_help_panel=LOOK)(incidents.incidents_command)
+app.command("show", rich_help_panel=LOOK)(incidents.show_command)
+app.command("repair", rich_help_panel=DECIDE)(answers.repair_command)
+app.command("approve", rich_help_panel=DECIDE)(answers.approve_command)
+app.command("deny", rich_help_panel=DECIDE)(answers.deny_command)
+app.command("release", rich_help_panel=DECIDE)(answers.release_command)
+app.command("abort", rich_help_panel=DECIDE)(answers.abort_command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app(standalone_mode=True)
+    except (InputError, JournalError) as error:
+        sys.exit(_say(error, 2))
+    except BotError as error:
+        sys.exit(_say(error, 1))
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has seen enough. Without this the interpreter complains at exit.
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115 - lives until the process ends
+        sys.exit(0)
+
+
+def _say(error: BotError, code: int) -> int:
+    print(f"imsbot: {error}", file=sys.stderr)
+    return code

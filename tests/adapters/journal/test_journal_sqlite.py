@@ -1,0 +1,135 @@
+"""The journal on a real file: durable, one writer, and never overwritten when it is not what it should be."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.journal_sqlite import SqliteJournal, read_journal
+from bot.core import entries as e
+from bot.core.errors import JournalError
+from bot.core.model import IncidentId, Target, TargetKind
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+ID = IncidentId("abcdefgh")
+
+
+def opened(name: str = "ncn-w001") -> e.Opened:
+    return e.Opened(at=NOW, target=Target(TargetKind.NODE, name, "uid-1"), sighting=None)
+
+
+async def test_entries_come_back_in_order_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path) as journal:
+        await journal.append(ID, opened())
+        await journal.append(IncidentId("other222"), opened("ncn-w002"))
+        await journal.append(ID, e.Held(at=NOW, why="a test"))
+        identity = journal.id
+    async with SqliteJournal(path) as journal:
+        histories = await journal.read()
+        assert identity == journal.id
+    assert (opened(), e.Held(at=NOW, why="a test")) == histories[ID].entries
+    assert (opened("ncn-w002"),) == histories[IncidentId("other222")].entries
+
+
+async def test_a_second_writer_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path):
+        with pytest.raises(JournalError, match=rf"held by pid {os.getpid()} on .*; only one bot"):
+            await SqliteJournal(path).__aenter__()
+
+
+async def test_readers_need_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path) as journal:
+        await journal.append(ID, opened())
+        assert (opened(),) == read_journal(path)[ID].entries
+
+
+async def test_what_was_appended_survives_sigkill(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    program = textwrap.dedent(f"""
+        import asyncio, os, pathlib, signal
+        from bot.adapters.journal_sqlite import SqliteJournal
+        from tests.adapters.journal.test_journal_sqlite import ID, opened
+        async def main():
+            async with SqliteJournal(pathlib.Path({str(path)!r})) as journal:
+                await journal.append(ID, opened())
+                os.kill(os.getpid(), signal.SIGKILL)
+        asyncio.run(main())
+    """)
+    ended = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    async with SqliteJournal(path) as journal:
+        assert (opened(),) == (await journal.read())[ID].entries
+
+
+async def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path) as journal:
+        for _ in range(200):
+            await journal.append(ID, opened())
+    raw = bytearray(path.read_bytes())
+    raw[4096 : 4096 * 2] = b"\xff" * 4096
+    path.write_bytes(raw)
+    with pytest.raises(JournalError, match=r"cannot be read .* It is left as it is"):
+        await SqliteJournal(path).__aenter__()
+    assert bytes(raw) == path.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be read as one" * 30, b"x"])
+async def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(JournalError):
+        await SqliteJournal(path).__aenter__()
+    assert content == path.read_bytes()
+
+
+async def test_somebody_elses_database_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    with pytest.raises(JournalError, match="not a journal of ims-remediation-bot"):
+        await SqliteJournal(path).__aenter__()
+
+
+async def test_a_record_of_an_unknown_format_is_told_and_ends_what_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path) as journal:
+        await journal.append(ID, opened())
+    raw = sqlite3.connect(path)
+    with raw:
+        raw.execute(
+            "INSERT INTO entries (incident, format, entry) VALUES (?, 2, ?)", (ID, b'{"entry":"from-later"}')
+        )
+    raw.close()
+    async with SqliteJournal(path) as journal:
+        await journal.append(ID, e.Held(at=NOW, why="after it"))
+        history = (await journal.read())[ID]
+    assert (opened(),) == history.entries
+    assert "record 2 of the journal is not known" in history.unknown
+
+
+def test_no_journal_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="there is no journal yet"):
+        read_journal(tmp_path / "journal.sqlite")
+
+
+async def test_a_journal_that_cannot_be_written_stops_the_caller(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path) as journal:
+        other = sqlite3.connect(path)
+        with other:
+            other.execute("DROP TABLE entries")
+        other.close()
+        with pytest.raises(JournalError, match="cannot write the journal"):
+            await journal.append(ID, opened())

@@ -1,0 +1,158 @@
+"""Configuration: a complete example, every error at once with its path, and no secret in any text."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from bot.config import load_settings, slack_tokens
+from bot.core.errors import InputError
+from bot.core.settings import Settings
+
+EXAMPLE = Path(__file__).parents[3] / "config.example.yaml"
+
+
+@pytest.fixture
+def valid(tmp_path: Path) -> dict[str, Any]:
+    """The example with its files in place."""
+    document = yaml.safe_load(EXAMPLE.read_text())
+    for section, key in (
+        ("ssh", "client_key"),
+        ("ssh", "known_hosts"),
+        ("slack", "app_token_file"),
+        ("slack", "bot_token_file"),
+    ):
+        path = tmp_path / key
+        path.write_text("")
+        path.chmod(0o600)
+        document[section][key] = str(path)
+    return document
+
+
+def write(tmp_path: Path, document: Any) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(document if isinstance(document, str) else yaml.safe_dump(document))
+    return path
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> set[str]:
+    found = set()
+    for name, field in model.model_fields.items():
+        section = next(
+            (
+                t
+                for t in (field.annotation, *getattr(field.annotation, "__args__", ()))
+                if isinstance(t, type) and issubclass(t, BaseModel)
+            ),
+            None,
+        )
+        found |= keys_of(section, f"{prefix}{name}.") if section else {f"{prefix}{name}"}
+    return found
+
+
+def test_the_example_names_every_key_with_its_default(valid: dict[str, Any], tmp_path: Path) -> None:
+    uncommented = EXAMPLE.read_text()
+    for key in keys_of(Settings):
+        assert f"{key.rsplit('.', 1)[-1]}:" in uncommented, f"{key} is not in config.example.yaml"
+    settings = load_settings(write(tmp_path, valid))
+    needed = {"ssh": {"client_key": "x", "known_hosts": "x"}, "canary": {"image": "x"}}
+    defaults = Settings.model_validate(needed)
+    for section in (
+        "kubernetes",
+        "nodes",
+        "approval",
+        "limits",
+        "lease",
+        "restart",
+        "checks",
+        "plan",
+        "sigterm_grace_s",
+    ):
+        assert getattr(defaults, section) == getattr(settings, section), section
+
+
+def test_every_error_comes_at_once_with_its_path(valid: dict[str, Any], tmp_path: Path) -> None:
+    valid["nonsense"] = 1
+    valid["ssh"]["port"] = "many"
+    valid["lease"]["renew_s"] = 50
+    valid["checks"] = {"waive": {"kvm": " "}}
+    del valid["canary"]["image"]
+    with pytest.raises(InputError) as caught:
+        load_settings(write(tmp_path, valid))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 5
+    for wanted in (
+        "nonsense: unknown key",
+        "ssh.port: ",
+        "lease: renew_s must be",
+        "checks.waive: kvm: a reason",
+        "canary.image: is needed",
+    ):
+        assert any(wanted in line for line in lines), wanted
+
+
+def test_missing_files_and_contradictions_are_named(valid: dict[str, Any], tmp_path: Path) -> None:
+    valid["ssh"]["client_key"] = str(tmp_path / "nowhere")
+    valid["slack"]["channel"] = None
+    valid["nodes"]["name_pattern"] = "("
+    with pytest.raises(InputError) as caught:
+        load_settings(write(tmp_path, valid))
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a: [1", "line 1"),
+        ("ssh: {}\nssh: {}\n", "there twice"),
+        ("- 1", "must hold keys and values"),
+        ("", "must hold keys and values"),
+        ("a: !!python/object:os.system x", "could not determine a constructor"),
+    ],
+)
+def test_what_is_no_configuration_is_one_line_with_its_place(tmp_path: Path, text: str, wanted: str) -> None:
+    with pytest.raises(InputError, match=wanted) as caught:
+        load_settings(write(tmp_path, text))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user:pass@mirror/kata.tar.xz", "https://mirror/kata.tar.gz", "ftp://mirror/kata.tar.xz"]
+)
+def test_an_archive_url_with_credentials_or_of_another_kind_is_refused_unprinted(
+    valid: dict[str, Any], tmp_path: Path, url: str
+) -> None:
+    valid["kata"]["archive"]["url"] = url
+    with pytest.raises(InputError, match=r"kata\.archive\.url") as caught:
+        load_settings(write(tmp_path, valid))
+    assert "pass" not in str(caught.value)
+
+
+def test_tokens_come_from_files_or_the_environment_and_never_show(valid: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "app_token_file").write_text("xapp-secret-1\n")
+    del valid["slack"]["bot_token_file"]
+    settings = load_settings(write(tmp_path, valid))
+    tokens = slack_tokens(settings, {"IMSBOT_SLACK_BOT_TOKEN": "xoxb-secret-2"})
+    assert tokens.app.get_secret_value() == "xapp-secret-1"
+    assert tokens.bot.get_secret_value() == "xoxb-secret-2"
+    assert "secret" not in repr(tokens)
+
+
+@pytest.mark.parametrize("wrong", ["", "xapp-swapped-secret", "xoxb-two secret words"])
+def test_a_wrong_token_is_named_by_its_door_and_never_printed(
+    valid: dict[str, Any], tmp_path: Path, wrong: str
+) -> None:
+    (tmp_path / "app_token_file").write_text("xapp-1")
+    del valid["slack"]["bot_token_file"]
+    settings = load_settings(write(tmp_path, valid))
+    with pytest.raises(InputError, match="IMSBOT_SLACK_BOT_TOKEN") as caught:
+        slack_tokens(settings, {"IMSBOT_SLACK_BOT_TOKEN": wrong})
+    assert "secret" not in str(caught.value)
+
+
+def test_a_private_key_that_others_may_read_is_refused(valid: dict[str, Any], tmp_path: Path) -> None:
+    Path(valid["ssh"]["client_key"]).chmod(0o644)
+    with pytest.raises(InputError, match="chmod 600"):
+        load_settings(write(tmp_path, valid))
