@@ -1,0 +1,53 @@
+"""An API server and the adapter connected to it.
+
+The server is the stand-in of `tests/sandbox/api`, or the one that IMSBOT_TEST_KUBECONFIG names, so that the same
+tests keep the stand-in honest. Tests that inject faults ask for `server`, and are skipped on a real one.
+"""
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.kube.client import ApiClient
+from bot.adapters.kube.connect import connect
+from bot.adapters.kube.resources import NAMESPACES
+from bot.core.settings import Kubernetes
+from tests.sandbox.api import ApiServer
+
+REAL = os.environ.get("IMSBOT_TEST_KUBECONFIG")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ApiServer]:
+    """The stand-in, over TLS; bookmarks come often, so that no test waits for one."""
+    if REAL:
+        pytest.skip("injects faults, which a real API server does not offer")
+    server = ApiServer(bookmark_interval_s=0.1)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if REAL:
+        return Path(REAL)
+    server: ApiServer = request.getfixturevalue("server")
+    return server.kubeconfig(tmp_path / "kubeconfig")
+
+
+@pytest.fixture
+async def api(kubeconfig: Path) -> AsyncIterator[ApiClient]:
+    async with connect(Kubernetes(kubeconfig=kubeconfig)) as connection:
+        yield ApiClient(connection, timeout_s=5)
+
+
+@pytest.fixture
+async def namespace(api: ApiClient) -> str:
+    """A namespace of the test's own."""
+    name = f"test-{secrets.token_hex(4)}"
+    await api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    return name

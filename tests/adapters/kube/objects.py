@@ -1,0 +1,45 @@
+"""What the tests of the adapter share: objects whole enough for a real API server, and one way to wait."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from bot.core.objects import RawObject
+
+
+def unique(stem: str) -> str:
+    """A name that no other test and no earlier run on the same server uses."""
+    return f"{stem}-{secrets.token_hex(4)}"
+
+
+async def eventually(reached: Callable[[], object], within_s: float = 5.0) -> None:
+    """For states that announce nothing, as a counter; raises TimeoutError."""
+    async with asyncio.timeout(within_s):
+        while not reached():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
+
+
+def pod(name: str, **spec: object) -> RawObject:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"containers": [{"name": "main", "image": "registry.local/busybox:1"}], **spec},
+    }
+
+
+def node(name: str, **metadata: object) -> RawObject:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, **metadata}}
+
+
+def event(name: str, namespace: str, *, kind: str = "Warning", uid: str = "u-1") -> RawObject:
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name},
+        "involvedObject": {"kind": "Pod", "namespace": namespace, "name": "p", "uid": uid},
+        "type": kind,
+        "reason": "FailedCreatePodSandBox",
+        "message": 'no runtime for "kata-qemu" is configured',
+        "source": {"component": "kubelet", "host": "ncn-w001"},
+    }
