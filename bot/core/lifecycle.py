@@ -6,7 +6,7 @@ Neither of them knows the world: facts, Leases and people come in through the en
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -101,6 +101,7 @@ class Incident:
     changed_at: datetime
     sightings: tuple[Sighting, ...] = ()
     plan: Plan | None = None
+    planned_at: datetime | None = None
     changed: tuple[str, ...] = ()
     diagnosis: Diagnosis | None = None
     chosen: e.Chosen | None = None
@@ -119,11 +120,16 @@ class Incident:
     requested_by: Actor | None = None
     last_seq: int = 0
     closed: e.Closed | None = None
-    notes: tuple[str, ...] = field(default=())
+    echoes: int = 0
+    """Sightings that stayed quiet after the end; counted in memory, shown on the old card."""
 
     @property
     def families(self) -> tuple[Family, ...]:
         return tuple(dict.fromkeys(s.family for s in self.sightings))
+
+    def serves(self, runtime_class: str) -> bool:
+        """Whether one of its sightings asked for this RuntimeClass."""
+        return any(s.runtime_class == runtime_class for s in self.sightings)
 
     @property
     def open(self) -> bool:
@@ -236,7 +242,14 @@ def _planned(i: Incident, record: e.Planned) -> Incident:
     """A new plan supersedes every answer to an earlier one."""
     steps = tuple(StepProgress(step) for step in record.plan.steps)
     return replace(
-        i, phase=Phase.PLANNED, plan=record.plan, changed=record.changed, steps=steps, asked=None, answer=None
+        i,
+        phase=Phase.PLANNED,
+        plan=record.plan,
+        planned_at=record.at,
+        changed=record.changed,
+        steps=steps,
+        asked=None,
+        answer=None,
     )
 
 
@@ -275,9 +288,11 @@ def _step_after(step: StepProgress, record: e.StepBegan | e.Intended | e.Ended |
 
 def decide(i: Incident, now: datetime, *, remind_at: float, start_within_s: float) -> Hop:
     """The next hop. `remind_at` is the part of the time to answer after which people are reminded."""
+    if i.diagnosis is not None and i.open and not i.starts:
+        return Hop.CLOSE
     match i.phase:
         case Phase.OPENED:
-            return Hop.CLOSE if i.diagnosis else Hop.PLAN
+            return Hop.PLAN
         case Phase.PLANNED:
             return Hop.ASK
         case Phase.ASKED:

@@ -59,6 +59,8 @@ class Ssh(Section):
     facts_timeout_s: Seconds = 30
     command_timeout_s: Seconds = 120
     unpack_timeout_s: Seconds = 900
+    unreachable_s: Seconds = 600
+    """How long a node may be out of reach in the middle of a repair before the incident is held."""
     max_connects: int = Field(default=4, ge=1, le=64)
     """Connections being opened at once: OpenSSH drops beyond 10 unauthenticated ones."""
 
@@ -98,7 +100,9 @@ class Kata(Section):
     file_mem_backend: RemotePath | None = "/var/lib/kata"
     """Where QEMU backs guest memory; unset leaves the node's value alone (CASMCMS-8820)."""
     runtime_class: DnsLabel = "kata-qemu"
-    overhead: dict[Literal["memory", "cpu"], str] = Field(default_factory=lambda: {"memory": "160Mi", "cpu": "250m"})
+    overhead: dict[Literal["memory", "cpu"], str] = Field(
+        default_factory=lambda: {"memory": "160Mi", "cpu": "250m"}
+    )
     """Of the RuntimeClass; CSM's values, not to be tuned here."""
     min_free_bytes: int = Field(default=4 * 1024**3, gt=0)
     """Free space wanted where the archive is staged and unpacked."""
