@@ -21,14 +21,14 @@ class Obj(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True)
     """Wire names are camelCase; unknown fields are skipped."""
 
 
-class OwnerReference(Obj):
+class OwnerReference(Obj, frozen=True):
     kind: str
     name: str
     uid: str
     controller: bool | None = None
 
 
-class Meta(Obj):
+class Meta(Obj, frozen=True):
     name: str = ""
     namespace: str = ""
     uid: str = ""
@@ -47,30 +47,53 @@ class Meta(Obj):
         return (self.annotations or {}).get(key)
 
 
-class EnvVar(Obj):
+class EnvVar(Obj, frozen=True):
     name: str
     value: str | None = None
 
 
-class ResourceRequirements(Obj):
+class ResourceRequirements(Obj, frozen=True):
     requests: dict[str, str | int] | None = None
 
 
-class Container(Obj):
+class Container(Obj, frozen=True):
     name: str
     image: str = ""
     env: tuple[EnvVar, ...] | None = None
     resources: ResourceRequirements | None = None
 
 
-class Toleration(Obj):
+class Toleration(Obj, frozen=True):
     key: str = ""
     operator: str = "Equal"
     value: str = ""
     effect: str = ""
 
 
-class PodSpec(Obj):
+class SelectorRequirement(Obj, frozen=True):
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] | None = None
+
+
+class NodeSelectorTerm(Obj, frozen=True):
+    match_expressions: tuple[SelectorRequirement, ...] | None = None
+    match_fields: tuple[SelectorRequirement, ...] | None = None
+
+
+class NodeSelector(Obj, frozen=True):
+    node_selector_terms: tuple[NodeSelectorTerm, ...] | None = None
+
+
+class NodeAffinity(Obj, frozen=True):
+    required: NodeSelector | None = field(default=None, name="requiredDuringSchedulingIgnoredDuringExecution")
+
+
+class Affinity(Obj, frozen=True):
+    node_affinity: NodeAffinity | None = None
+
+
+class PodSpec(Obj, frozen=True):
     node_name: str | None = None
     runtime_class_name: str | None = None
     node_selector: dict[str, str] | None = None
@@ -79,44 +102,50 @@ class PodSpec(Obj):
     restart_policy: str = "Always"
     tolerations: tuple[Toleration, ...] | None = None
     overhead: dict[str, str | int] | None = None
+    affinity: Affinity | None = None
+
+    @property
+    def all_containers(self) -> tuple[Container, ...]:
+        return (*(self.init_containers or ()), *(self.containers or ()))
 
 
-class Condition(Obj):
+class Condition(Obj, frozen=True):
     type: str
     status: str
     reason: str | None = None
     message: str | None = None
     last_transition_time: datetime | None = None
+    last_heartbeat_time: datetime | None = None
 
 
-class WaitingState(Obj):
+class WaitingState(Obj, frozen=True):
     reason: str | None = None
     message: str | None = None
 
 
-class RunningState(Obj):
+class RunningState(Obj, frozen=True):
     started_at: datetime | None = None
 
 
-class TerminatedState(Obj):
+class TerminatedState(Obj, frozen=True):
     exit_code: int = 0
     reason: str | None = None
     message: str | None = None
 
 
-class ContainerState(Obj):
+class ContainerState(Obj, frozen=True):
     waiting: WaitingState | None = None
     running: RunningState | None = None
     terminated: TerminatedState | None = None
 
 
-class ContainerStatus(Obj):
+class ContainerStatus(Obj, frozen=True):
     name: str
     state: ContainerState | None = None
     last_state: ContainerState | None = None
 
 
-class PodStatus(Obj):
+class PodStatus(Obj, frozen=True):
     phase: str = ""
     reason: str | None = None
     message: str | None = None
@@ -124,35 +153,36 @@ class PodStatus(Obj):
     container_statuses: tuple[ContainerStatus, ...] | None = None
     init_container_statuses: tuple[ContainerStatus, ...] | None = None
     start_time: datetime | None = None
+    pod_ip: str | None = field(default=None, name="podIP")
 
     def condition(self, kind: str) -> Condition | None:
         return next((c for c in self.conditions or () if c.type == kind), None)
 
 
-class Pod(Obj):
+class Pod(Obj, frozen=True):
     metadata: Meta
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
 
-class PodTemplate(Obj):
+class PodTemplate(Obj, frozen=True):
     metadata: Meta = Meta()
     spec: PodSpec = PodSpec()
 
 
-class JobSpec(Obj):
+class JobSpec(Obj, frozen=True):
     template: PodTemplate = PodTemplate()
     backoff_limit: int | None = None
 
 
-class JobStatus(Obj):
+class JobStatus(Obj, frozen=True):
     active: int | None = None
     succeeded: int | None = None
     failed: int | None = None
     conditions: tuple[Condition, ...] | None = None
 
 
-class Job(Obj):
+class Job(Obj, frozen=True):
     metadata: Meta
     spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
@@ -164,23 +194,23 @@ class Job(Obj):
         return any(c.type in ends and c.status == "True" for c in self.status.conditions or ())
 
 
-class Taint(Obj):
+class Taint(Obj, frozen=True):
     key: str
     value: str | None = None
     effect: str = ""
 
 
-class NodeSpec(Obj):
+class NodeSpec(Obj, frozen=True):
     unschedulable: bool | None = None
     taints: tuple[Taint, ...] | None = None
 
 
-class NodeAddress(Obj):
+class NodeAddress(Obj, frozen=True):
     type: str
     address: str
 
 
-class NodeInfo(Obj):
+class NodeInfo(Obj, frozen=True):
     architecture: str = ""
     container_runtime_version: str = ""
     kernel_version: str = ""
@@ -188,11 +218,11 @@ class NodeInfo(Obj):
     boot_id: str = field(default="", name="bootID")
 
 
-class RuntimeHandlerInfo(Obj):
+class RuntimeHandlerInfo(Obj, frozen=True):
     name: str = ""
 
 
-class NodeStatus(Obj):
+class NodeStatus(Obj, frozen=True):
     conditions: tuple[Condition, ...] | None = None
     addresses: tuple[NodeAddress, ...] | None = None
     node_info: NodeInfo = NodeInfo()
@@ -203,7 +233,7 @@ class NodeStatus(Obj):
         return next((c for c in self.conditions or () if c.type == kind), None)
 
 
-class Node(Obj):
+class Node(Obj, frozen=True):
     metadata: Meta
     spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
@@ -226,39 +256,39 @@ class Node(Obj):
         return next((a.address for a in self.status.addresses or () if a.type == "InternalIP"), None)
 
 
-class Overhead(Obj):
+class Overhead(Obj, frozen=True):
     pod_fixed: dict[str, str | int] | None = None
 
 
-class Scheduling(Obj):
+class Scheduling(Obj, frozen=True):
     node_selector: dict[str, str] | None = None
 
 
-class RuntimeClass(Obj):
+class RuntimeClass(Obj, frozen=True):
     metadata: Meta
     handler: str = ""
     overhead: Overhead | None = None
     scheduling: Scheduling | None = None
 
 
-class ObjectReference(Obj):
+class ObjectReference(Obj, frozen=True):
     kind: str = ""
     namespace: str = ""
     name: str = ""
     uid: str = ""
 
 
-class EventSource(Obj):
+class EventSource(Obj, frozen=True):
     component: str = ""
     host: str = ""
 
 
-class EventSeries(Obj):
+class EventSeries(Obj, frozen=True):
     count: int | None = None
     last_observed_time: datetime | None = None
 
 
-class Event(Obj):
+class Event(Obj, frozen=True):
     metadata: Meta
     involved_object: ObjectReference = ObjectReference()
     reason: str | None = ""
@@ -266,6 +296,7 @@ class Event(Obj):
     type: str | None = ""
     source: EventSource | None = None
     reporting_component: str | None = ""
+    reporting_instance: str | None = ""
     first_timestamp: datetime | None = None
     last_timestamp: datetime | None = None
     event_time: datetime | None = None
@@ -284,7 +315,7 @@ class Event(Obj):
         return max((s for s in stamps if s is not None), default=datetime.fromtimestamp(0, UTC))
 
 
-class LeaseSpec(Obj):
+class LeaseSpec(Obj, frozen=True):
     holder_identity: str | None = None
     lease_duration_seconds: int | None = None
     acquire_time: str | None = None
@@ -292,7 +323,7 @@ class LeaseSpec(Obj):
     lease_transitions: int | None = None
 
 
-class Lease(Obj):
+class Lease(Obj, frozen=True):
     metadata: Meta
     spec: LeaseSpec = LeaseSpec()
 

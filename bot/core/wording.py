@@ -1,0 +1,79 @@
+"""How kubelet, containerd, Kata and the Job controller wrap one cause in another, peeled off layer by layer.
+
+The same cause reaches us in many wrappings: each containerd release words them anew, 2.x adds the sandbox's id,
+1.x the gRPC code at the end, the Rust runtime a numbered chain (kata-failures.md 1). Rules therefore describe a
+cause from its first word on, and are tried at every layer; a cause quoted in the middle of somebody else's
+sentence is at the start of none. Nothing here knows which cause means what: that is data, in `rules/`.
+
+Messages are hostile and may have 64 kB (k8s.io/api events/v1): they are cut first, and every pattern here is
+anchored and bounded.
+"""
+
+import re
+
+MESSAGE_LIMIT = 4096
+"""Characters of a message that are looked at. Kubelet's own texts have about 1000 (events/v1: 1 kB)."""
+
+_LAYERS = 24
+"""No real message has more than a dozen."""
+
+_WRAPPERS = (
+    # recorder: from the tenth different message of one source, object and reason on
+    r"\(combined from similar events\): ",
+    # kubelet, now and up to 1.17
+    r"Failed (?:to )?create pod sandbox: ",
+    r'Failed to inspect image "[^"]{0,300}": ',
+    # gRPC
+    r"rpc error: code = \w{1,30} desc = ",
+    # containerd
+    r'failed to (?:start|create|run) (?:pod )?sandbox(?: container)?(?: task)? "[^"]{0,200}": ',
+    r'(?:failed to get sandbox runtime|unable to get OCI runtime for sandbox "[^"]{0,200}"): ',
+    r"failed to create containerd task: ",
+    r"failed to create shim(?: task)?: ",
+    r"failed to start shim: ",
+    r"failed to resolve runtime path: ",
+    r"start failed: (?:: )?",
+    r"OCI runtime create failed: ",
+    # Kata's Go runtime: the configuration file that it read, and the VM's launch
+    r'/[^\s:"]{1,300}\.toml: ',
+    r"failed to launch qemu: ",
+    # Kata's Rust runtime: an error chain, its causes numbered from 0
+    r'Others\("?',
+    r"failed to handle message [\w ]{1,80}\s{1,20}Caused by:\s{1,20}",
+    r"\d{1,2}: ",
+    r"[^\n]{1,1500}\n\s{1,20}(?=\d{1,2}: )",
+    # controllers that create pods
+    r"Error creating: ",
+    r"create Pod \S{1,253} in StatefulSet \S{1,253} failed error: ",
+    r'pods "[^"]{1,300}" is forbidden: ',
+    r"pod rejected: ",
+)
+_WRAPPER = re.compile("|".join(_WRAPPERS))
+_RUST_END = re.compile(r'"\)(?:: [a-z ]{1,30})?$')
+
+
+def causes(message: str) -> tuple[str, ...]:
+    """The message and what remains of it each time a wrapper is taken off, outermost first.
+
+    >>> causes("Failed to create pod sandbox: rpc error: code = Unknown desc = it broke")[-1]
+    'it broke'
+    """
+    text = message[:MESSAGE_LIMIT].strip()
+    layers = [text]
+    while len(layers) < _LAYERS and (wrapper := _WRAPPER.match(text)):
+        text = text[wrapper.end() :]
+        if wrapper.group().startswith("Others("):
+            text = _unquote(text)
+        layers.append(text)
+    return tuple(layers)
+
+
+def _unquote(text: str) -> str:
+    """The Rust runtime prints its chain with Debug, so quotes and line ends arrive as two characters each."""
+    return _RUST_END.sub("", text).replace("\\n", "\n").replace('\\"', '"')
+
+
+def visible(text: str, limit: int) -> str:
+    """One line fit for people: cut to `limit`, control and bidirectional characters as codes (invariant 13)."""
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[: limit + 1])
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
