@@ -14,6 +14,7 @@ from bot.core.containerd.document import Document
 from bot.core.containerd.runtimes import OPTIONS, KataHandlers, Pair, RuntimeTable, Value
 from bot.core.containerd.scan import Path
 from bot.core.containerd.schema import BUILT_IN_DEFAULT, Layout
+from bot.core.containerd.spelling import spell_key
 from bot.core.containerd.verdict import CannotMergeError, shown, visible
 
 _PLACEHOLDER = re.compile(r"\$\{[^}\n]*\}|\{\{[^\n]*?\}\}|\{%[^\n]*?%\}")
@@ -62,14 +63,17 @@ def require_default_runtime(document: Document, layout: Layout) -> None:
 
 
 def _undefined(document: Document, layout: Layout, name: str) -> str:
-    header = f'[plugins."{layout.plugin}".containerd.runtimes.{name}]'
     if document.get(layout.runtimes) is None and name == BUILT_IN_DEFAULT:
         seen = f"it defines no runtime, so a table here would hide containerd's built-in `{BUILT_IN_DEFAULT}`"
     elif _PLACEHOLDER.search(name):
         return f"its default runtime {shown(name)} is a placeholder, not defined in it: use the rendered file"
     else:
         seen = f"its default runtime {shown(name)} is not defined in it"
-    return f"{seen}, and CRI would not start: add {visible(header)} first"
+    return f"{seen}, and CRI would not start: add [{_spelled((*layout.runtimes, name))}] first"
+
+
+def _spelled(path: Path) -> str:
+    return visible(spell_key(path))
 
 
 def _require_usable(document: Document, layout: Layout, path: Path) -> None:
@@ -125,7 +129,7 @@ def _differing(document: Document, path: Path, runtime: RuntimeTable) -> _Differ
     for table in (path, (*path, OPTIONS)):
         if not isinstance(document.get(table), Mapping | None):
             raise CannotMergeError(
-                f"{shown('.'.join(table[2:]))} is not a table: containerd will not start; repair it by hand",
+                f"{_spelled(table)} is not a table: containerd will not start; repair it by hand",
                 line=document.line_of(table),
             )
     wanted = [(key, value) for key, value in runtime.own]
@@ -149,7 +153,7 @@ def _tables(document: Document, layout: Layout) -> Mapping[str, Any]:
         path = layout.runtimes[:length]
         if not isinstance(document.get(path), Mapping | None):
             raise CannotMergeError(
-                f"{shown('.'.join(path))} is not a table: containerd will not start; repair it by hand",
+                f"{_spelled(path)} is not a table: containerd will not start; repair it by hand",
                 line=document.line_of(path),
             )
     runtimes = document.get(layout.runtimes) or {}

@@ -50,7 +50,7 @@ def neighbourhood(document: Document, layout: Layout, ours: Iterable[str]) -> Ne
     Written like the first runtime when that is level with the neighbour: in most files a generator wrote it, so
     it is the tidy one.
     """
-    depth = len(layout.runtimes)
+    depth, names = len(layout.runtimes), frozenset(ours)
     inside = [
         index
         for index, statement in enumerate(document.statements)
@@ -58,14 +58,14 @@ def neighbourhood(document: Document, layout: Layout, ours: Iterable[str]) -> Ne
         and (statement.kind is Kind.PAIR or len(statement.path) > depth)
     ]
     headers = [index for index in inside if document.statements[index].kind is Kind.TABLE]
-    kin = [index for index in headers if document.statements[index].path[depth] in set(ours)]
+    kin = [index for index in headers if document.statements[index].path[depth] in names]
     if not headers:
         return Neighbourhood(inside[-1] if inside else None, _plain(document, inside[-1] if inside else None))
     last = (kin or headers)[-1]
+    named = [index for index in headers if len(document.statements[index].path) == depth + 1]
     own = document.header(document.statements[last].path[: depth + 1])
-    beside = last if own is None else own
+    beside = (named or [last])[-1] if own is None else own
     level = document.statements[beside].indent
-    named = (index for index in headers if len(document.statements[index].path) == depth + 1)
     model = next((index for index in named if document.statements[index].indent == level), beside)
     return Neighbourhood(last, _style(document, model, beside))
 
