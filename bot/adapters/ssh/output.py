@@ -1,0 +1,46 @@
+"""Output of a node made fit for journal, card and terminal (design.md invariant 13).
+
+Hostile until shown otherwise: secrets are masked before anything is kept, control and bidirectional characters
+become codes, and only the end is kept, which is where a failing command says why.
+"""
+
+import re
+
+MAX_OUTPUT_CHARS = 64 * 1024
+
+_KEY_OF_A_VALUE = (
+    r"[\w.-]*(?:auth|authorization|passwd|password|passphrase|token|secret|credentials?"
+    r"|(?:api|access|private|secret)[-_]?key)"
+)
+_MASKS = (
+    (
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+        "***",
+    ),
+    (re.compile(r"(?i)\b(Bearer|Basic)[ \t]+[\w.~+/=-]{6,}"), r"\1 ***"),
+    (re.compile(r"(://[^\s/:@]*):[^\s/@]+@"), r"\1:***@"),
+    (
+        re.compile(rf"""(?i)({_KEY_OF_A_VALUE}["']?[ \t]*[:=][ \t]*)(?:"[^"\n]*"|'[^'\n]*'|[^\s,;}}\]]+)"""),
+        r"\1***",
+    ),
+    (re.compile(rf"(?i)(--?{_KEY_OF_A_VALUE}[ \t]+)(?!-)\S+"), r"\1***"),
+)
+
+
+def shown_tail(raw: bytes, *, cut: bool = False) -> str:
+    """The end of some output: at most 64 Ki characters. `cut` says that `raw` itself begins in the middle.
+
+    A line that was cut is dropped whole: what is left of it may be the value of a key that is gone.
+    """
+    text = "".join(_shown(c) for c in raw.decode("utf-8", "replace").replace("\r\n", "\n"))
+    for pattern, mask in _MASKS:
+        text = pattern.sub(mask, text)
+    if len(text) > MAX_OUTPUT_CHARS:
+        text, cut = text[-MAX_OUTPUT_CHARS:], True
+    if cut and "\n" in text:
+        text = "…\n" + text.split("\n", 1)[1]
+    return text.rstrip("\n")
+
+
+def _shown(char: str) -> str:
+    return char if char.isprintable() or char in "\n\t" else f"\\u{ord(char):04x}"

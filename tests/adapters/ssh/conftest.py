@@ -1,0 +1,33 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.ssh.connection import Connection
+from bot.adapters.ssh.nodes import SshNodes
+from bot.core.model import NodeRef
+from bot.core.settings import Ssh
+from tests.adapters.ssh.sshd import Sshd
+
+NODE = NodeRef("ncn-w001", "uid-1")
+
+
+@pytest.fixture
+async def sshd(tmp_path: Path) -> AsyncIterator[Sshd]:
+    server = Sshd(tmp_path / "sshd")
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def unresolvable(node: NodeRef) -> str:
+    raise AssertionError(f"{node.name} has a configured address")
+
+
+def nodes_of(settings: Ssh, state_dir: Path | None = None) -> SshNodes:
+    return SshNodes(settings, unresolvable, state_dir=str(state_dir or "/nonexistent"))
+
+
+__all__ = ["NODE", "Connection", "nodes_of", "unresolvable"]
