@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from .quantities import pod_qos
-from .resources import JOBS, NAMESPACES, NODES, PODS, KubeObject, Resource
+from .resources import DISRUPTION_BUDGETS, JOBS, NAMESPACES, NODES, PODS, KubeObject, Resource
 
 _DEFAULT_TOLERATIONS: tuple[KubeObject, ...] = tuple(
     {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
@@ -88,6 +88,11 @@ _JOB_DEFAULTS: Mapping[str, object] = {
 }
 
 
+def _complete_budget(budget: KubeObject) -> None:
+    budget["metadata"]["generation"] = 1
+    budget["status"] = {}  # its controller counts; a test writes it through the status endpoint
+
+
 def _complete_node(node: KubeObject) -> None:
     node.setdefault("spec", {})
     node.setdefault("status", {})
@@ -105,5 +110,6 @@ _BY_TYPE: Mapping[Resource, Callable[[KubeObject], None]] = {
     PODS: _complete_pod,
     JOBS: _complete_job,
     NODES: _complete_node,
+    DISRUPTION_BUDGETS: _complete_budget,
     NAMESPACES: _complete_namespace,
 }

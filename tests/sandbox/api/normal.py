@@ -14,7 +14,13 @@ from .resources import EVENTS, JOBS, NODES, PODS, KubeObject, Resource
 _SERVER_OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _NEVER_STORED = ("managedFields", "selfLink")
 _OMITTED_WHEN_EMPTY = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
-_ZERO_TIMES = ("lastProbeTime", "lastTransitionTime", "lastHeartbeatTime")  # Go writes these as null
+_ZERO_TIMES = (
+    "lastProbeTime",
+    "lastTransitionTime",
+    "lastHeartbeatTime",
+    "startedAt",
+    "finishedAt",
+)  # Go writes these as null
 _EVENT_ALWAYS: Mapping[str, Any] = {
     "source": {},
     "firstTimestamp": None,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
@@ -146,27 +145,6 @@ class Store:
         finally:
             self._waiting.discard(woken)
         return True
-
-    async def watch(self, resource: Resource, wanted: Callable[[KubeObject], bool]) -> AsyncIterator[Change]:
-        """Every live object as ADDED, then each change: what an informer of a controller sees.
-
-        A compaction that it cannot keep up with starts it over with the live objects, as an informer does.
-        """
-        while True:
-            seen = self.revision
-            for obj in self.items(resource):
-                if wanted(obj):
-                    yield Change(seen, ChangeType.ADDED, obj, None)
-            try:
-                while True:
-                    read_up_to = self.revision
-                    for change in self.changes_since(resource, seen):
-                        seen = change.revision
-                        if wanted(change.obj):
-                            yield change
-                    await self.wait_newer(read_up_to)
-            except Compacted:
-                continue
 
     def wake(self) -> None:
         """Let every watcher look again, though nothing was written."""
