@@ -7,6 +7,7 @@ its own bound on the node. This module knows nothing of units, epochs or facts.
 """
 
 import asyncio
+import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -152,6 +153,7 @@ class Connection:
             "preferred_auth": "publickey",
             "known_hosts": lambda *_: (trust.host_keys, trust.ca_keys, trust.revoked),
             "host_key_alias": self.node,
+            "server_host_key_algs": trust.algorithms,
             "x509_trusted_certs": None,
             "config": None,
             "agent_path": None,
@@ -238,5 +240,7 @@ async def _read_tail(stream: asyncssh.SSHReader[bytes]) -> bytes:
 
 def _reason(error: Exception) -> str:
     """One line of the other side's words; a peer chooses some of them."""
-    words = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    number = error.errno if isinstance(error, OSError) else None
+    # asyncio's own text names the address but not the reason.
+    words = (os.strerror(number) if number and number > 0 else str(error)) or type(error).__name__
     return "".join(c if c.isprintable() else " " for c in words)[:300]

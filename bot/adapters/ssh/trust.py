@@ -14,6 +14,16 @@ import asyncssh
 from bot.core.errors import HostKeyError, InputError
 from bot.core.settings import Ssh
 
+_ALGORITHMS = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+"""Of host keys; SHA-1 signatures are refused."""
+
 ON_CONSOLE = "ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub"
 
 
@@ -34,6 +44,16 @@ class Trust:
     host_keys: tuple[asyncssh.SSHKey, ...]
     ca_keys: tuple[asyncssh.SSHKey, ...]
     revoked: tuple[asyncssh.SSHKey, ...]
+
+    @property
+    def algorithms(self) -> list[str]:
+        """Host key algorithms in the order we ask for them: what is pinned first.
+
+        The others only let us see, and name, the key of a node that has none of a pinned type.
+        """
+        pinned = [name.decode() for key in self.host_keys for name in key.sig_algorithms]
+        certified = [f"{name}-cert-v01@openssh.com" for name in _ALGORITHMS] if self.ca_keys else []
+        return list(dict.fromkeys([*certified, *(name for name in pinned if name in _ALGORITHMS), *_ALGORITHMS]))
 
 
 def read_trust(settings: Ssh, node: str, address: Address) -> Trust:
@@ -59,7 +79,7 @@ def unknown_host(known_hosts: Path, node: str, address: Address) -> HostKeyError
 def changed_key(
     known_hosts: Path, node: str, address: Address, seen: asyncssh.SSHKey | None, reason: str
 ) -> HostKeyError:
-    """`seen` is the key that the node showed, `None` when it showed none of a pinned type."""
+    """`seen` is the key that the node showed; `None` for a certificate, or when it showed none."""
     kind = _kind(seen)
     shows = (
         f"it shows {seen.get_algorithm()} {seen.get_fingerprint()}" if seen else "it has no key of a pinned type"
@@ -68,7 +88,7 @@ def changed_key(
         known_hosts, node, address, kind
     )
     return HostKeyError(
-        f"{node} ({address}): the host key is not the one pinned in {known_hosts} ({reason}; {shows}). "
+        f"{node} ({address}): the host key is not the one pinned in {known_hosts} ({reason}{shows}). "
         f"If the node was rebuilt, compare with `{ON_CONSOLE.format(kind=kind)}` on its console, then pin it "
         f"again: `{repin}`"
     )
@@ -90,12 +110,10 @@ def _kind(key: asyncssh.SSHKey | None) -> str:
 def _read_client_key(path: Path) -> asyncssh.SSHKey:
     try:
         return asyncssh.import_private_key(_read(path, "ssh.client_key"))
-    except asyncssh.KeyEncryptionError:
-        raise InputError(
-            f"{path}: ssh.client_key has a passphrase; the bot needs a key of its own without"
-        ) from None
-    except asyncssh.KeyImportError:
-        # The cause may quote the file.
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        if "passphrase" in str(error).lower():
+            raise InputError(f"{path}: ssh.client_key has a passphrase; give the bot a key without one") from None
+        # Without the cause, which may quote the file.
         raise InputError(
             f"{path}: ssh.client_key is not a private SSH key (`ssh-keygen -yf` must read it)"
         ) from None

@@ -6,6 +6,7 @@ import getpass
 import os
 import signal
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,8 +37,6 @@ class Sshd:
     async def start(self) -> None:
         self.port = self.port or free_port()
         self._write_files()
-        if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         self._process = await asyncio.create_subprocess_exec(
             SSHD, "-D", "-f", str(self.directory / "sshd_config"), "-E", str(self.directory / "sshd.log")
         )
@@ -79,6 +78,8 @@ class Sshd:
 
     def _write_files(self) -> None:
         self.directory.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         private = self.directory / "host_key"
         private.write_bytes(self.host_key.export_private_key())
         private.chmod(0o600)
@@ -97,6 +98,13 @@ class Sshd:
             path.write_bytes(self.certificate.export_certificate())
             lines.append(f"HostCertificate {path}")
         (self.directory / "sshd_config").write_text("\n".join(lines) + "\n")
+
+
+async def until(condition: Callable[[], bool], within_s: float = 8.0) -> None:
+    """For what another process does: there is no event to wait for."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 def public(key: asyncssh.SSHKey) -> str:

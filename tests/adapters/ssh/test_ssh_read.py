@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.errors import InputError, UnknownFactError
 from tests.adapters.ssh.conftest import NODE, nodes_of
-from tests.adapters.ssh.sshd import Sshd
+from tests.adapters.ssh.sshd import Sshd, until
 
 
 async def read(sshd: Sshd, script: str, **changes: object) -> bytes:
@@ -42,16 +42,16 @@ async def test_a_script_that_hangs_ends_on_the_node_too(sshd: Sshd, tmp_path: Pa
     with pytest.raises(UnknownFactError, match="ended by its own time bound"):
         await read(sshd, f"echo $$ > {pid_file}; sleep 600", facts_timeout_s=0.5)
     assert time.monotonic() - began < 5
-    assert not Path(f"/proc/{pid_file.read_text().strip()}").exists()
+    await until(lambda: not alive(pid_file))
 
 
 async def test_a_cancelled_read_leaves_nothing_behind_after_its_bound(sshd: Sshd, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     async with nodes_of(sshd.settings(NODE.name, facts_timeout_s=1)).shell(NODE) as shell:
         reading = asyncio.create_task(shell.read(f"echo $$ > {pid_file}; exec sleep 600"))
-        await until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
+        await until(lambda: pid_file.exists() and alive(pid_file))
         reading.cancel()
-        await until(lambda: not Path(f"/proc/{pid_file.read_text().strip()}").exists())
+        await until(lambda: not alive(pid_file))
 
 
 async def test_too_much_output_is_an_unknown_fact_and_not_a_part_of_it(sshd: Sshd) -> None:
@@ -79,7 +79,6 @@ async def test_the_node_still_answers_after_an_output_that_was_too_large(sshd: S
         assert await shell.read("echo still here") == b"still here\n"
 
 
-async def until(condition, within_s: float = 8.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not condition():
-            await asyncio.sleep(0.02)
+def alive(pid_file: Path) -> bool:
+    pid = pid_file.read_text().strip()
+    return pid != "" and Path(f"/proc/{pid}").exists()
