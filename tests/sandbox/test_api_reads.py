@@ -179,7 +179,7 @@ async def test_bookmarks_of_a_quiet_type_do_not_move_with_others(server: ApiServ
     assert "name" not in bookmark["metadata"]
 
 
-async def test_bookmarks_only_when_asked(server: ApiServer, client: ApiClient) -> None:
+async def test_bookmarks_only_when_asked(client: ApiClient) -> None:
     async with client.watch(MAPS, allowWatchBookmarks="false") as lines:
         assert [] == await lines.rest(silence_s=0.15)
 

@@ -115,7 +115,27 @@ NODES = Resource(
     namespaced=False,
     field_labels=_NAMED | {"spec.unschedulable"},
     has_status=True,
-    bookmark_body={"spec": {}, "status": {}},
+    bookmark_body={
+        "spec": {},
+        "status": {
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
+            "nodeInfo": dict.fromkeys(
+                (
+                    "machineID",
+                    "systemUUID",
+                    "bootID",
+                    "kernelVersion",
+                    "osImage",
+                    "containerRuntimeVersion",
+                    "kubeletVersion",
+                    "kubeProxyVersion",
+                    "operatingSystem",
+                    "architecture",
+                ),
+                "",
+            ),
+        },
+    },
 )
 NAMESPACES = Resource(
     "",

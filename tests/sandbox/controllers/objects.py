@@ -149,7 +149,14 @@ def worker_node(
     }
     room = {"cpu": cpu, "memory": memory, "pods": "110", "ephemeral-storage": "150Gi"}
     return {
-        "metadata": {"name": name, "labels": own},
+        "metadata": {
+            "name": name,
+            "labels": own,
+            "annotations": {
+                "node.alpha.kubernetes.io/ttl": "0",
+                "volumes.kubernetes.io/controller-managed-attach-detach": "true",
+            },
+        },
         "spec": {},
         "status": {
             "capacity": room,
