@@ -155,6 +155,10 @@ class PodStatus(Obj, frozen=True):
     start_time: datetime | None = None
     pod_ip: str | None = field(default=None, name="podIP")
 
+    @property
+    def all_containers(self) -> tuple[ContainerStatus, ...]:
+        return (*(self.init_container_statuses or ()), *(self.container_statuses or ()))
+
     def condition(self, kind: str) -> Condition | None:
         return next((c for c in self.conditions or () if c.type == kind), None)
 
