@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.core.model import Target
-from bot.core.objects import Job, Node, Pod, RuntimeClass
+from bot.core.objects import Event, Job, Node, Pod, RuntimeClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class ClusterFacts:
     """Their Jobs, or the Jobs whose pods were never admitted."""
     canary: Pod | None
     """Our canary pod for this incident, by its name."""
+    canary_events: tuple[Event, ...]
+    """Warning Events about the canary, by its uid; empty while there is no canary."""
+    rescued_events: tuple[Event, ...]
+    """Warning Events about the pods and Jobs to rescue, by their uids."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,48 @@
+"""Keep new pods away from the node while it is repaired, marked as ours in the same PATCH."""
+
+from typing import Any, ClassVar
+
+from bot.core.action import Action, Api, Done, Fail, SetCordon
+from bot.core.facts import Facts
+from bot.core.marks import cordoned_by
+from bot.core.model import Verb
+from bot.steps.step import Step, failed
+from bot.steps.uncordon import Uncordon
+
+
+class Cordon(Step, frozen=True, kw_only=True, tag="cordon"):
+    verb: ClassVar[Verb] = Verb.CORDON
+    needs_node: ClassVar[bool] = False
+
+    node: str
+    node_uid: str
+    incident: str
+
+    @property
+    def title(self) -> str:
+        return f"cordon {self.node}"
+
+    @property
+    def detail(self) -> tuple[str, ...]:
+        return (f"PATCH node {self.node}: spec.unschedulable=true, annotated with {self.incident}",)
+
+    @property
+    def desired(self) -> dict[str, Any]:
+        return {"node": self.node, "cordoned": True}
+
+    def next(self, facts: Facts) -> Action:
+        node = facts.cluster.node
+        if node is None or node.metadata.uid != self.node_uid:
+            return Fail(f"the Node {self.node} with uid {self.node_uid} is gone")
+        if cordoned_by(node) == self.incident:
+            return Done(f"{self.node} is cordoned by this incident")
+        if node.cordoned:
+            return Fail(f"{self.node} is cordoned already, and not by this incident")
+        return failed(facts, "set-cordon") or Api(
+            SetCordon(self.node, self.node_uid, self.incident, cordoned=True), self.title
+        )
+
+    def undo(self) -> tuple[Step, ...]:
+        return (
+            Uncordon(node=self.node, node_uid=self.node_uid, incident=self.incident, why="the cordon is ours"),
+        )

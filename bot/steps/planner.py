@@ -1,0 +1,226 @@
+"""The smallest plan that the facts ask for, or why there is none (design.md 4.1 hop 4, and 7).
+
+Blockers come first; then every verb says whether it is needed; then the order of the design. A needed step
+that the matched rules do not allow makes the whole plan a diagnosis: half a repair is none.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.core.facts import NodeFacts
+from bot.core.marks import cordoned_by
+from bot.core.model import Blocker, Diagnosis, Plan
+from bot.core.names import canary_name
+from bot.core.plan import digest
+from bot.core.policy import before_steps, family_of, preflight
+from bot.steps import configure, label, restart
+from bot.steps.configure import QEMU
+from bot.steps.cordon import Cordon
+from bot.steps.registry import decode
+from bot.steps.situation import CannotRepairError, Situation
+from bot.steps.step import Step
+from bot.steps.uncordon import Uncordon
+from bot.steps.verify_canary import CleanUpCanary, VerifyCanary
+from bot.steps.verify_rescued import VerifyRescued
+from bot.steps.verify_sandbox import VerifySandbox
+
+_GIVEN_BACK = ("undo-verify", "undo-label", "uncordon")
+_UNDO_ORDER = (
+    "cordon",
+    "undo-verify",
+    "undo-label",
+    "undo-configure",
+    "undo-restart",
+    "undo-tune",
+    "undo-link",
+    "undo-install",
+    "uncordon",
+)
+"""The restored configuration is loaded before the shim goes: containerd resolves shims when it reloads
+(kata-failures.md 5, #12761)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The facts ask for nothing; `evidence` says what is there."""
+
+    evidence: str
+
+
+def make_plan(s: Situation) -> Plan | Diagnosis | Nothing:
+    """Raises UnknownFactError: nothing is decided on a fact that could not be read."""
+    checked = preflight(s.target, s.facts, s.settings)
+    if checked.blockers:
+        return _blocked(s, checked.blockers)
+    try:
+        steps, notes = _node_steps(s)
+    except CannotRepairError as error:
+        return error.diagnosis
+    if not steps:
+        return Nothing(_evidence(s.facts.on_node))
+    changing = [step for step in steps if not step.reads_only]
+    outside = [step for step in changing if step.verb not in s.ceiling]
+    if outside:
+        return _outside(s, outside)
+    needs = before_steps([step.verb for step in changing], s.facts, s.settings)
+    if needs.blockers:
+        return _blocked(s, needs.blockers)
+    return _plan(s, steps, notes, (*checked.not_checked, *needs.not_checked))
+
+
+def undo_plan(plan: Plan, acted: Sequence[str], *, release: bool = False) -> tuple[Step, ...]:
+    """What gives back what the steps named in `acted` may have changed.
+
+    With `release` only the cordon, the label and the canary. Each of these steps finds out by itself whether there
+    is anything to give back.
+    """
+    undoing = [undo for p in plan.steps if p.name in acted for undo in decode(p).undo()]
+    steps = {step.name: step for step in undoing if not release or step.name in _GIVEN_BACK}
+    if "undo-restart" in steps:
+        planned = [decode(p) for p in plan.steps]
+        steps |= {step.name: step for step in planned if isinstance(step, Cordon | Uncordon)}
+    return tuple(sorted(steps.values(), key=lambda step: _UNDO_ORDER.index(step.name)))
+
+
+def _node_steps(s: Situation) -> tuple[list[Step], tuple[str, ...]]:
+    """Raises CannotRepairError."""
+    configured = configure.propose(s)
+    restarted = restart.propose(s, configured.step)
+    labelled = label.propose(s)
+    on_disk: list[Step | None] = [configured.step]
+    if not any([*on_disk, restarted, labelled]):
+        return [], ()
+    cordoned = restarted is not None or (labelled is not None and any(on_disk))
+    order: list[Step | None] = [
+        _cordon(s) if cordoned else None,
+        *on_disk,
+        restarted,
+        _sandbox(s),
+        labelled,
+        *_canary(s),
+        _uncordon(s) if cordoned else None,
+        _rescued(s),
+    ]
+    return [step for step in order if step is not None], configured.notes
+
+
+def _plan(s: Situation, steps: list[Step], notes: tuple[str, ...], not_checked: tuple[str, ...]) -> Plan:
+    planned = tuple(step.planned() for step in steps)
+    cluster_uid = s.facts.cluster.cluster_uid
+    waived = s.settings.checks.waive.get("guest-kernel")
+    return Plan(
+        target=s.target,
+        cluster_uid=cluster_uid,
+        steps=planned,
+        digest=digest(cluster_uid, s.target, planned),
+        families=s.families,
+        disturbs=_disturbs(s, steps),
+        not_checked=(*not_checked, *([f"guest-kernel: {waived}"] if waived else [])),
+        notes=notes,
+    )
+
+
+def _disturbs(s: Situation, steps: Iterable[Step]) -> tuple[str, ...]:
+    lines = []
+    for step in steps:
+        match step:
+            case Cordon(node=node):
+                lines.append(f"{node} takes no new pods until the end")
+            case restart.Restart():
+                running = sum(pod.status.phase == "Running" for pod in s.facts.cluster.pods_on_node)
+                lines.append(f"containerd restarts; the {running} running pods of {s.target.name} keep running")
+            case _:
+                pass
+    return tuple(lines)
+
+
+def _blocked(s: Situation, blockers: tuple[Blocker, ...]) -> Diagnosis:
+    why = "; ".join(f"{blocker.check}: {blocker.why}" for blocker in blockers)
+    return Diagnosis(
+        family_of(blockers, s.families),
+        f"{s.target.name} is not repaired: {why}",
+        blockers=blockers,
+        guidance=("clear what blocks, then ask again with `imsbot repair " + s.target.name + "`",),
+    )
+
+
+def _outside(s: Situation, outside: list[Step]) -> Diagnosis:
+    titles = "; ".join(f"{step.verb}: {step.title} ({step.why})" for step in outside)
+    allowed = ", ".join(sorted(s.ceiling)) or "nothing"
+    seen = ", ".join(s.families) or "this repair"
+    return Diagnosis(
+        family_of((), s.families),
+        f"{s.target.name} needs more than the rules allow for {seen}: {titles}",
+        guidance=(f"the rules allow {allowed}; do the rest by hand, or widen the rule",),
+    )
+
+
+def _evidence(node: NodeFacts) -> str:
+    tree = node.kata_tree.version or "of unknown version"
+    return (
+        f"nothing to repair on {node.host.hostname}: containerd serves {QEMU}, both shims resolve, Kata {tree} is "
+        "complete and configured, and the node has the label"
+    )
+
+
+def _cordon(s: Situation) -> Cordon:
+    return Cordon(
+        node=s.target.name,
+        node_uid=s.target.uid,
+        incident=s.incident,
+        why="no pod may land on the node while it is repaired and before it is proven",
+    )
+
+
+def _uncordon(s: Situation) -> Uncordon:
+    node = s.facts.cluster.node
+    ours = node is not None and cordoned_by(node) == s.incident
+    why = "the cordon is this incident's" if ours else "the node is given back as it was found"
+    return Uncordon(node=s.target.name, node_uid=s.target.uid, incident=s.incident, why=why)
+
+
+def _sandbox(s: Situation) -> VerifySandbox | None:
+    if not s.facts.on_node.tools.has("crictl"):
+        return None
+    return VerifySandbox(
+        handler=QEMU,
+        incident=s.incident,
+        families=s.families,
+        why="the cheapest proof, before the node is shown to the scheduler",
+    )
+
+
+def _canary(s: Situation) -> tuple[Step, Step]:
+    canary = s.settings.canary
+    pod = canary_name(s.incident)
+    return (
+        VerifyCanary(
+            namespace=canary.namespace,
+            pod=pod,
+            node=s.target.name,
+            host_kernel=s.facts.on_node.host.kernel,
+            runtime_class=s.runtime_class,
+            incident=s.incident,
+            image=canary.image,
+            image_pull_policy=canary.image_pull_policy,
+            cpu=canary.cpu,
+            memory=canary.memory,
+            families=s.families,
+            timeout_s=canary.timeout_s,
+            same_kernel_ok="guest-kernel" in s.settings.checks.waive,
+            why="only a real sandbox proves a node",
+        ),
+        CleanUpCanary(namespace=canary.namespace, pod=pod, why="the canary pod is ours"),
+    )
+
+
+def _rescued(s: Situation) -> VerifyRescued | None:
+    if not s.facts.cluster.rescued and not s.facts.cluster.rescued_jobs:
+        return None
+    canary = s.settings.canary
+    return VerifyRescued(
+        families=s.families,
+        timeout_s=canary.rescued_timeout_s,
+        quiet_s=canary.quiet_window_s,
+        why="the jobs that hang are what the repair is for",
+    )

@@ -1,0 +1,37 @@
+"""Every step there is, so that a journaled one can be read back."""
+
+import msgspec
+
+from bot.core.model import PlannedStep
+from bot.steps.configure import Configure
+from bot.steps.cordon import Cordon
+from bot.steps.label import Label, Unlabel
+from bot.steps.restart import Restart, RestartBack
+from bot.steps.restore import Restore
+from bot.steps.step import Step
+from bot.steps.uncordon import Uncordon
+from bot.steps.verify_canary import CleanUpCanary, VerifyCanary
+from bot.steps.verify_rescued import VerifyRescued
+from bot.steps.verify_sandbox import VerifySandbox
+
+AnyStep = (
+    Configure
+    | Restore
+    | Restart
+    | RestartBack
+    | Cordon
+    | Uncordon
+    | Label
+    | Unlabel
+    | VerifySandbox
+    | VerifyCanary
+    | CleanUpCanary
+    | VerifyRescued
+)
+
+_decoder: msgspec.json.Decoder[AnyStep] = msgspec.json.Decoder(AnyStep)
+
+
+def decode(planned: PlannedStep) -> Step:
+    """The step that a plan describes. Raises msgspec.ValidationError for one that this program does not know."""
+    return _decoder.decode(planned.spec)

@@ -1,0 +1,42 @@
+"""Give back our own cordon, and nobody else's."""
+
+from typing import Any, ClassVar
+
+from bot.core.action import Action, Api, Done, SetCordon
+from bot.core.facts import Facts
+from bot.core.marks import cordoned_by
+from bot.core.model import Verb
+from bot.steps.step import Step, failed
+
+
+class Uncordon(Step, frozen=True, kw_only=True, tag="uncordon"):
+    verb: ClassVar[Verb] = Verb.UNCORDON
+    needs_node: ClassVar[bool] = False
+
+    node: str
+    node_uid: str
+    incident: str
+
+    @property
+    def title(self) -> str:
+        return f"uncordon {self.node}"
+
+    @property
+    def detail(self) -> tuple[str, ...]:
+        return (f"PATCH node {self.node}: spec.unschedulable=false, only while annotated with {self.incident}",)
+
+    @property
+    def desired(self) -> dict[str, Any]:
+        return {"node": self.node, "cordoned": False}
+
+    def next(self, facts: Facts) -> Action:
+        node = facts.cluster.node
+        if node is None or node.metadata.uid != self.node_uid:
+            return Done(f"the Node {self.node} with uid {self.node_uid} is gone")
+        if not node.cordoned:
+            return Done(f"{self.node} takes pods again")
+        if cordoned_by(node) != self.incident:
+            return Done(f"{self.node} stays cordoned: the cordon is not ours (any more)")
+        return failed(facts, "set-cordon") or Api(
+            SetCordon(self.node, self.node_uid, self.incident, cordoned=False), self.title
+        )

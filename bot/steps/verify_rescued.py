@@ -1,0 +1,98 @@
+"""See that the hanging jobs run: the proof that counts, after the node takes pods again.
+
+The kubelet retries a sandbox for ever, so a pod that hung starts by itself (kata-failures.md 1); it is
+never deleted. Then the same failure has to stay away for the quiet window.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from bot.core.action import Action, Done, Fail, Verdict, Wait
+from bot.core.facts import Facts
+from bot.core.model import Family, Verb
+from bot.core.objects import ContainerState, Pod
+from bot.steps.step import Step
+from bot.steps.verify_canary import newest_failure
+
+
+class VerifyRescued(Step, frozen=True, kw_only=True, tag="verify-rescued"):
+    verb: ClassVar[Verb] = Verb.VERIFY
+    needs_node: ClassVar[bool] = False
+    reads_only: ClassVar[bool] = True
+
+    families: tuple[Family, ...]
+    timeout_s: float
+    quiet_s: float
+
+    @property
+    def title(self) -> str:
+        return "see that the hanging jobs run"
+
+    @property
+    def detail(self) -> tuple[str, ...]:
+        return (
+            f"wait up to {self.timeout_s:g} s for their pods to start by themselves",
+            f"the same failure must stay away for {self.quiet_s:g} s",
+        )
+
+    @property
+    def desired(self) -> dict[str, Any]:
+        return {"rescued": "running"}
+
+    def next(self, facts: Facts) -> Action:
+        pods = facts.cluster.rescued
+        if not pods:
+            return self._without_pods(facts)
+        hanging = [pod for pod in pods if not started(pod)]
+        if hanging:
+            return self._wait_for(hanging, facts)
+        since = max((at for pod in pods for at in _starts(pod)), default=facts.began)
+        again = newest_failure(facts, facts.cluster.rescued_events, self.families)
+        if again is not None and again.at > since:
+            return Fail(f"the same failure came back: {again.message}", Verdict.DISPROVEN)
+        until = since + timedelta(seconds=self.quiet_s)
+        names = ", ".join(pod.metadata.name for pod in pods)
+        if facts.now < until:
+            return Wait(until + timedelta(seconds=1), f"{names} started; the failure must stay away until then")
+        return Done(f"{names} started by itself after the repair", Verdict.PROVEN)
+
+    def _wait_for(self, hanging: list[Pod], facts: Facts) -> Action:
+        until = facts.began + timedelta(seconds=self.timeout_s)
+        names = ", ".join(pod.metadata.name for pod in hanging)
+        if facts.now < until:
+            return Wait(until, f"{names} did not start yet")
+        again = newest_failure(facts, facts.cluster.rescued_events, self.families)
+        if again is not None:
+            return Fail(f"{names} still fails in the same way: {again.message}", Verdict.DISPROVEN)
+        return Done(f"{names} did not start within {self.timeout_s:g} s, for another reason", Verdict.INCONCLUSIVE)
+
+    def _without_pods(self, facts: Facts) -> Action:
+        """No pod was admitted yet, or they are gone: their Jobs know."""
+        waiting = [job for job in facts.cluster.rescued_jobs if not job.finished]
+        if not waiting:
+            return Done("no job is waiting any more: they ended or were deleted meanwhile")
+        until = facts.began + timedelta(seconds=self.timeout_s)
+        names = ", ".join(job.metadata.name for job in waiting)
+        if facts.now < until:
+            return Wait(until, f"{names} has no pod yet")
+        return Done(f"{names} got no pod within {self.timeout_s:g} s", Verdict.INCONCLUSIVE)
+
+
+def started(pod: Pod) -> bool:
+    """A container of it runs or ran, so its sandbox came up."""
+    if pod.status.phase in {"Running", "Succeeded"}:
+        return True
+    return any(state.running or state.terminated for state in _states(pod))
+
+
+def _states(pod: Pod) -> Iterator[ContainerState]:
+    for status in (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())):
+        if status.state is not None:
+            yield status.state
+
+
+def _starts(pod: Pod) -> Iterator[datetime]:
+    for state in _states(pod):
+        if state.running is not None and state.running.started_at is not None:
+            yield state.running.started_at
