@@ -156,9 +156,9 @@ def _is_own_path(path: Path, was: Mapping[Path, Any], now: Mapping[Path, Any]) -
 
 
 def _leaves(tree: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every value that is no table, with its path; an empty table counts as a value."""
+    """Every value that is no table, with its path."""
     for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             yield from _leaves(value, (*above, key))
         else:
             yield (*above, key), value

@@ -132,7 +132,9 @@ def _parse(text: str) -> Mapping[str, Any]:
         message = str(error)
         found = _PLACE.search(message)
         words = _PLACE.sub("", message)[:_MESSAGE_CHARS].encode("ascii", "backslashreplace").decode()
-        line, column = (int(found[1]), int(found[2])) if found and found[1] else (text.count("\n") + 1, None)
+        line, column = (
+            (int(found[1]), int(found[2])) if found and found[1] else (text.count("\n", 0, -1) + 1, None)
+        )
         hint = (
             "it looks like a template, merge into the file that is rendered from it"
             if _TEMPLATE.search(text)
