@@ -24,6 +24,10 @@ KILL_AFTER_S = 5
 DEADLINE_MARGIN_S = 5.0
 """The remote bound first, so that we hear of it; ours is for a node or a network that is gone."""
 MAX_REPLY_BYTES = 256 * 1024
+PYTHON_OPTIONS = ("-I", "-S", "-B")
+"""Nothing of the node's environment or site packages; no files left behind."""
+BOUND_REACHED = (124, 137)
+"""Exit statuses of coreutils' timeout."""
 _BOOT = 'import json,sys;m=json.loads(sys.stdin.buffer.read().decode("ascii"));exec(m["bundle"]["loader"]);call(m)'
 
 
@@ -48,7 +52,7 @@ async def ask(connection: Connection, root: str, do: str, *, bound_s: float, **r
     """Raises what `Connection.run` raises, and TemporaryError or PermanentError with the node's own words."""
     message = {"bundle": _bundle(), "request": {"do": do, "root": root, **request}}
     executed = await connection.run(
-        bounded_line(("python3", "-E", "-s", "-B", "-c", _BOOT), bound_s),
+        bounded_line(("python3", *PYTHON_OPTIONS, "-c", _BOOT), bound_s),
         json.dumps(message).encode("ascii"),
         deadline_s=bound_s + KILL_AFTER_S + DEADLINE_MARGIN_S,
         max_bytes=MAX_REPLY_BYTES,
@@ -61,8 +65,10 @@ async def ask(connection: Connection, root: str, do: str, *, bound_s: float, **r
 
 
 def _parse_reply(node: str, executed: Executed) -> Reply:
+    if executed.exit_status in BOUND_REACHED:
+        raise TemporaryError(f"{node}: its answer {failure(executed)}")
     if executed.exit_status != 0:
-        raise PermanentError(f"{node}: {failure(executed)}")
+        raise PermanentError(f"{node}: its answer {failure(executed)}")
     # A login shell may have greeted us first.
     line = executed.stdout.rstrip(b"\n").rpartition(b"\n")[2]
     try:
@@ -76,19 +82,17 @@ def failure(executed: Executed) -> str:
     words = shown_tail(executed.stderr).strip().splitlines()
     said = words[-1] if words else "nothing on its stderr"
     match executed.exit_status:
-        case 124 | 137:
+        case status if status in BOUND_REACHED:
             return f"ended by its own time bound on the node ({said})"
         case 126 | 127:
-            return f"cannot run what it needs (python3, coreutils): {said}"
+            return f"needs a program that cannot be run (python3, coreutils): {said}"
         case status:
             return f"ended with exit status {status}: {said}"
 
 
 @cache
 def _bundle() -> dict[str, object]:
-    """`loader` as source to be run first, and the modules in the order of their imports."""
+    """The node's program: `loader` is run first and imports the modules in this order."""
     files = resources.files(PACKAGE)
-    modules = [
-        (f"{PACKAGE}.{name}", (files / f"{name}.py").read_text()) for name in ("state", "execute", "control")
-    ]
-    return {"loader": (files / "loader.py").read_text(), "modules": modules, "main": f"{PACKAGE}.control"}
+    modules = [(name, (files / f"{name}.py").read_text()) for name in ("state", "execute", "control")]
+    return {"loader": (files / "loader.py").read_text(), "package": PACKAGE, "modules": modules}

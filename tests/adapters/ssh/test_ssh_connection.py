@@ -175,7 +175,7 @@ async def test_a_node_without_python_says_what_it_needs(tmp_path: Path) -> None:
     await server.start()
     try:
         async with nodes_of(server.settings(NODE.name)).shell(NODE) as shell:
-            with pytest.raises(PermanentError, match=r"ncn-w001: cannot run what it needs \(python3"):
+            with pytest.raises(PermanentError, match=r"ncn-w001: .* cannot be run \(python3"):
                 await shell.mint_epoch(1, "holder")
     finally:
         await server.stop()

@@ -109,7 +109,7 @@ def launch(root: str, unit: str, timeout_s: int) -> None:
         f"--property=RuntimeMaxSec={timeout_s + BACKSTOP_S}",
         f"--property=TimeoutStopSec={LEFTOVERS_S}",
     ]
-    argv += [sys.executable, "-E", "-s", "-B", f"{root}/{state.unit_dir(unit)}/run"]
+    argv += [sys.executable, "-I", "-S", "-B", f"{root}/{state.unit_dir(unit)}/run"]
     try:
         code, words = systemd(argv)
     except Trouble as trouble:

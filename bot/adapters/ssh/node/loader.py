@@ -3,14 +3,18 @@
 Runs without any file on the node: its source travels in the message.
 """
 
-import importlib
 import sys
 import types
+from typing import Any
 
 
-def call(message):  # type: ignore[no-untyped-def] # the message is JSON, and python3.6 has no dict[str, Any]
-    for name, source in message["bundle"]["modules"]:
-        module = types.ModuleType(name)
-        sys.modules[name] = module
-        exec(compile(source, name, "exec"), module.__dict__)  # noqa: S102 # that is what it is for
-    importlib.import_module(message["bundle"]["main"]).answer(message)
+def call(message: Any) -> None:
+    """The modules come in the order in which they import each other."""
+    name = message["bundle"]["package"]
+    package = sys.modules[name] = types.ModuleType(name)
+    for module_name, source in message["bundle"]["modules"]:
+        module = types.ModuleType(f"{name}.{module_name}")
+        sys.modules[module.__name__] = module
+        setattr(package, module_name, module)
+        exec(compile(source, module.__name__, "exec"), module.__dict__)  # noqa: S102 # that is what it is for
+    sys.modules[f"{name}.control"].answer(message)
