@@ -220,6 +220,8 @@ def _target(case: _Case) -> Target | None:
 
 def _why(seen: Classification, doubt: str | None, blockers: tuple[Blocker, ...], *, repairs: bool) -> str:
     if not repairs:
-        return seen.why if doubt is None else f"{seen.why}; {doubt}"
+        return f"{seen.why}; {doubt or 'this is diagnosed, never repaired'}"
     reasons = [doubt] if doubt else [blocker.why for blocker in blockers]
-    return f"{seen.why}; not repaired: {'; '.join(reasons)}" if reasons else seen.why
+    if reasons:
+        return f"{seen.why}; not repaired: {'; '.join(reasons)}"
+    return f"{seen.why}; the live {seen.subject.kind} {seen.subject.name} agrees"

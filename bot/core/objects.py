@@ -22,9 +22,9 @@ class Obj(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True)
 
 
 class OwnerReference(Obj, frozen=True):
-    kind: str
-    name: str
-    uid: str
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
     controller: bool | None = None
 
 
@@ -48,7 +48,7 @@ class Meta(Obj, frozen=True):
 
 
 class EnvVar(Obj, frozen=True):
-    name: str
+    name: str = ""
     value: str | None = None
 
 
@@ -57,7 +57,7 @@ class ResourceRequirements(Obj, frozen=True):
 
 
 class Container(Obj, frozen=True):
-    name: str
+    name: str = ""
     image: str = ""
     env: tuple[EnvVar, ...] | None = None
     resources: ResourceRequirements | None = None
@@ -110,8 +110,8 @@ class PodSpec(Obj, frozen=True):
 
 
 class Condition(Obj, frozen=True):
-    type: str
-    status: str
+    type: str = ""
+    status: str = ""
     reason: str | None = None
     message: str | None = None
     last_transition_time: datetime | None = None
@@ -140,7 +140,7 @@ class ContainerState(Obj, frozen=True):
 
 
 class ContainerStatus(Obj, frozen=True):
-    name: str
+    name: str = ""
     state: ContainerState | None = None
     last_state: ContainerState | None = None
 
@@ -199,7 +199,7 @@ class Job(Obj, frozen=True):
 
 
 class Taint(Obj, frozen=True):
-    key: str
+    key: str = ""
     value: str | None = None
     effect: str = ""
 

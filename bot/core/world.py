@@ -53,6 +53,12 @@ class Objects:
         self._listed: set[type] = set()
         self._below = below
 
+    def over(self, below: "Objects") -> "Objects":
+        """The same objects, kept in one place, with another world below."""
+        view = Objects(below)
+        view._objects, view._deleted, view._listed = self._objects, self._deleted, self._listed
+        return view
+
     def put(self, thing: Watched) -> None:
         """Keep the object's newest state; Events are not objects of the world and are passed over."""
         if isinstance(thing, Kept):
