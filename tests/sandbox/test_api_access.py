@@ -38,6 +38,13 @@ async def test_unknown_tokens_are_unauthorized(server: ApiServer) -> None:
     assert (401, "Unauthorized", "Unauthorized") == (reply.code, reply.body["reason"], reply.body["message"])
 
 
+async def test_nobody_in_particular_is_forbidden(server: ApiServer) -> None:
+    async with ApiClient(server, token="") as anyone:
+        reply = await anyone.get(MAPS)
+    assert 403 == reply.code
+    assert reply.body["message"].startswith('configmaps is forbidden: User "system:anonymous" cannot list')
+
+
 async def test_revoked_token_is_unauthorized(server: ApiServer, client: ApiClient) -> None:
     server.access.revoke(server.admin_token)
     assert 401 == (await client.get(MAPS)).code
@@ -146,3 +153,11 @@ async def test_restarted_server_keeps_address_and_objects(server: ApiServer, cli
 
 def test_calls_name_subresources_as_rbac_does() -> None:
     assert "pods/eviction" == Call("create", "pods", "eviction").target
+
+
+async def test_discovery_names_every_type_and_subresource(client: ApiClient) -> None:
+    groups = {group["name"] for group in (await client.get("/apis")).body["groups"]}
+    core = {entry["name"]: entry for entry in (await client.get("/api/v1")).body["resources"]}
+    assert {"apps", "batch", "coordination.k8s.io", "node.k8s.io", "policy"} == groups
+    assert {"pods", "pods/eviction", "pods/log", "nodes/status"} <= set(core)
+    assert ("policy", "Eviction") == (core["pods/eviction"]["group"], core["pods/eviction"]["kind"])

@@ -2,10 +2,10 @@
 
 Reading order: `resources` (the types), `store` (revisions and history), `registry` (the verbs and their rules,
 with `normal`, `defaults`, `validation`, `admission`, `deletion`, `pods`, `patches`), then the HTTP side:
-`server`, `paths`, `requests`, `lists`, `watches`, `access`, `faults`, `tls`.
+`server`, `paths`, `requests`, `lists`, `watches`, `access`, `discovery`, `faults`, `tls`.
 
 It must never be kinder than the real server: the bot's adapter tests run against both. What it leaves out, it
-refuses: server-side apply, WatchList, discovery, protobuf.
+refuses: server-side apply, WatchList, protobuf.
 """
 
 from __future__ import annotations

@@ -58,6 +58,9 @@ class User:
     rules: tuple[Allow, ...] | None = None
 
 
+_ANONYMOUS = User("system:anonymous", ())
+
+
 class Access:
     """Tokens and rules. Authorization comes before any look at the object, as in the real server."""
 
@@ -75,7 +78,9 @@ class Access:
         self._users.pop(token, None)
 
     def authenticate(self, header: str) -> User:
-        """Raises 401 unless `header` is `Bearer <known token>`."""
+        """Raises 401 for an unknown token; without one the caller is anonymous, who may do nothing (403)."""
+        if not header:
+            return _ANONYMOUS
         scheme, _, token = header.partition(" ")
         user = self._users.get(token.strip())
         if scheme.lower() != "bearer" or user is None:

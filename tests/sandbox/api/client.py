@@ -31,11 +31,12 @@ class Reply:
 
 
 class ApiClient:
-    """`async with ApiClient(server) as client`. `token` defaults to the administrator's."""
+    """`async with ApiClient(server) as client`. `token` defaults to the administrator's; empty sends none."""
 
     def __init__(self, server: ApiServer, token: str | None = None) -> None:
         self._url = server.url
-        self._headers = {"Authorization": f"Bearer {server.admin_token if token is None else token}"}
+        token = server.admin_token if token is None else token
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._ssl: ssl.SSLContext | bool = True
         if server.ca_pem:
             self._ssl = ssl.create_default_context(cadata=server.ca_pem.decode())

@@ -38,10 +38,11 @@ def parse_path(path: str) -> Target | None:
     name, subresource = [*rest, "", ""][1:3]
     if name and resource.namespaced and not namespace:
         return None
-    if subresource and subresource not in _subresources(resource):
+    if subresource and subresource not in subresources(resource):
         return None
     return Target(resource, namespace, name, subresource)
 
 
-def _subresources(resource: Resource) -> frozenset[str]:
+def subresources(resource: Resource) -> frozenset[str]:
+    """What may follow the name of an object of this type."""
     return _SUBRESOURCES.get(resource, frozenset({"status"}) if resource.has_status else frozenset())

@@ -18,6 +18,7 @@ import yaml
 from aiohttp import web
 
 from .access import Access, Call, User, verb_of
+from .discovery import discover
 from .faults import Fault, Faults, refusal
 from .paths import Target, parse_path
 from .pods import PodLogs
@@ -126,6 +127,8 @@ class ApiServer:
         call = Call(request.method.lower(), request.path)
         try:
             user = self.access.authenticate(request.headers.get("Authorization", ""))
+            if (document := discover(request.path.rstrip("/"))) is not None:
+                return _json(200, document)
             target = parse_path(request.path)
             if target is None:
                 raise no_such_resource()
