@@ -54,6 +54,7 @@ class Interactivity:
                 block_id=button.block_id,
                 action_id=button.action_id,
                 value=button.value,
+                card_edits=message.edits,
             )
         )
         payload = self._payload(self._response_url(origin, message, user), message, button, user)

@@ -76,10 +76,10 @@ class Message:
                 if element.get("type") == "button":
                     yield _button(block, element)
 
-    def button(self, action_id: str) -> Button:
+    def button(self, action_id: str, block_id: str | None = None) -> Button:
         """The first button with that action id. Raises LookupError, naming those that are there."""
         for button in self.buttons():
-            if button.action_id == action_id:
+            if button.action_id == action_id and block_id in (None, button.block_id):
                 return button
         present = ", ".join(b.action_id for b in self.buttons()) or "none"
         raise LookupError(f"message {self.ts} has no button {action_id!r}; buttons on it: {present}")
@@ -100,7 +100,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """One press of a button and what the app made of it. `ack_after_s` is set when it answered in time."""
+    """One press of a button and what the app made of it.
+
+    `card_edits` tells which version of the card was pressed; `ack_after_s` is set when the app answered in time.
+    """
 
     envelope_id: str
     user: UserId
@@ -109,6 +112,7 @@ class Click:
     block_id: str
     action_id: str
     value: str
+    card_edits: int
     outcome: Outcome = Outcome.PENDING
     ack_after_s: float | None = None
 

@@ -17,7 +17,8 @@ from tests.sandbox.slack.arguments import Arguments
 from tests.sandbox.slack.faults import Faults
 from tests.sandbox.slack.interactivity import Interactivity
 from tests.sandbox.slack.limits import STANDARD, Limit, RateLimits
-from tests.sandbox.slack.model import Channel, ChannelId, Click, Json, Message, Ts, User
+from tests.sandbox.slack.model import Button, Channel, ChannelId, Click, Json, Message, Ts, User
+from tests.sandbox.slack.page.routes import Page
 from tests.sandbox.slack.people import APPROVER, BOT, CHANNELS, PEOPLE, REPAIRS
 from tests.sandbox.slack.socketmode import ACK_WITHIN_S, SocketMode
 from tests.sandbox.slack.webapi import Method, Token, WebApi
@@ -57,7 +58,7 @@ class SlackServer:
 
     async def start(self) -> str:
         """Listen, and return the base URL for slack_sdk's clients. Raises OSError when the port is taken."""
-        self._runner = web.AppRunner(self._application(), access_log=None)
+        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         self._port = self._runner.addresses[0][1]
@@ -125,7 +126,7 @@ class SlackServer:
         message = self.workspace.find(channel or self.channel, Ts(message_ts))
         if message is None:
             raise LookupError(f"no message {message_ts} in {channel or self.channel}")
-        return await self._interactivity.press(self.page_url.rstrip("/"), message, message.button(action_id), user)
+        return await self._press(message, message.button(action_id), user)
 
     def say(self, user: User, text: str, *, thread_ts: Ts | None = None) -> Message:
         """Post as a person, as if typed into the page's composer."""
@@ -141,6 +142,9 @@ class SlackServer:
     def end_outage(self) -> None:
         self.faults.outage = False
         self.sockets.open_for_business = True
+
+    async def _press(self, message: Message, button: Button, user: User) -> Click:
+        return await self._interactivity.press(self.page_url.rstrip("/"), message, button, user)
 
     def _methods(self) -> dict[str, Method]:
         def method(run: Callable[[Workspace, Arguments], Json], scope: str | None) -> Method:
@@ -168,4 +172,5 @@ class SlackServer:
         application.router.add_route("*", "/api/{method}", self.web_api.serve)
         application.router.add_get("/link/", self.sockets.serve)
         application.router.add_post("/actions/{team}/{key}", self._interactivity.serve_response_url)
+        Page(self.workspace, self.sockets, self.faults, self.channel, self._press).add_to(application)
         return application
