@@ -82,7 +82,7 @@ def read(content: bytes) -> Document:
     tree = _parse(text)
     if isinstance(statements, ScanError):
         raise CannotMergeError(
-            "valid, but written in a way that cannot be edited safely: add the tables by hand",
+            "a key with an escape sequence, which containerd versions read differently: write it plainly",
             line=statements.line + 1,
         )
     return Document(bom, split_lines(text), tree, statements)

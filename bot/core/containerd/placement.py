@@ -195,7 +195,8 @@ def _rewritten(document: Document, statement: Statement, edits: list[Rewrite]) -
     written = "".join(document.lines[statement.first : statement.last + 1])
     body = written.rstrip("\r\n")
     try:
-        parsed = tomlkit.parse(body)
+        # Without its indentation, which tomlkit would put in front of every new key.
+        parsed = tomlkit.parse(body[len(statement.indent) :])
         for edit in edits:
             target: MutableMapping[str, Any] = parsed
             for part in (*statement.path[len(statement.table) :], *edit.inside):
@@ -204,7 +205,7 @@ def _rewritten(document: Document, statement: Statement, edits: list[Rewrite]) -
                 target = target[part]
             for key, value in edit.pairs:
                 target[key] = list(value) if isinstance(value, tuple) else value
-        return tomlkit.dumps(parsed) + written[len(body) :]
+        return statement.indent + tomlkit.dumps(parsed) + written[len(body) :]
     except (TOMLKitError, AttributeError, LookupError, TypeError, ValueError):
         raise CannotMergeError(
             "this inline table cannot be extended safely: write it as a [table] of its own and try again",

@@ -8,7 +8,6 @@ each character once, and bounds nesting, because the parsers behind it recurse.
 """
 
 import re
-import tomllib
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -18,7 +17,7 @@ MAX_DEPTH = 32
 Path = tuple[str, ...]
 
 _BLANKS = re.compile(r"[ \t]*+")
-_KEY_PART = re.compile(r"""[ \t]*+(?:([A-Za-z0-9_-]++)|"((?:[^"\\\n]|\\.)*+)"|'([^'\n]*+)')[ \t]*+""")
+_KEY_PART = re.compile(r"""[ \t]*+(?:([A-Za-z0-9_-]++)|"([^"\\\n]*+)"|'([^'\n]*+)')[ \t]*+""")
 _PLAIN = re.compile(r"""[^"'\[\]{}#.,=\n]*+""")
 _BASIC = re.compile(r'"(?:[^"\\\n]|\\.)*+"')
 _LITERAL = re.compile(r"'[^'\n]*+'")
@@ -124,26 +123,20 @@ def _header(text: str, start: int) -> tuple[Kind, Path, int]:
 
 
 def _key(text: str, position: int) -> tuple[Path, int]:
-    """The parts of a (dotted) key and the offset behind it."""
+    """The parts of a (dotted) key and the offset behind it.
+
+    Escapes in a quoted key end the scan: containerd 1.x takes them literally, so the key means two things.
+    """
     parts: list[str] = []
     while found := _KEY_PART.match(text, position):
         bare, basic, literal = found.groups()
-        parts.append(bare or literal or _unescape(basic or ""))
+        parts.append(bare or basic or literal or "")
         _bound(len(parts))
         position = found.end()
         if not text.startswith(".", position):
             return tuple(parts), position
         position += 1
     raise ScanError(0)
-
-
-def _unescape(basic: str) -> str:
-    if "\\" not in basic:
-        return basic
-    try:
-        return str(tomllib.loads(f'k = "{basic}"')["k"])
-    except ValueError:
-        raise ScanError(0) from None
 
 
 def _value_end(text: str, position: int) -> int:

@@ -14,7 +14,9 @@ def _merged(name: str) -> Merged:
     return verdict
 
 
-@pytest.mark.parametrize("case", named([c for c in MERGED if not c.folder.name.startswith("inline-")]))
+@pytest.mark.parametrize(
+    "case", named([c for c in MERGED if not c.folder.name.startswith(("inline-", "options-inline-"))])
+)
 def test_a_diff_only_adds(case: Case) -> None:
     verdict = _merged(case.folder.name)
     lines = unified_diff(verdict, "config.toml")

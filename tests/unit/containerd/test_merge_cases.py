@@ -31,7 +31,9 @@ def test_the_case_comes_out_as_written(case: Case) -> None:
 @pytest.mark.parametrize("case", named(MERGED))
 def test_a_merge_adds_our_keys_and_touches_nothing_else(case: Case) -> None:
     assert case.merged is not None
-    assert_faithful(case.content, case.merged, rewrites_a_line=case.folder.name.startswith("inline-"))
+    assert_faithful(
+        case.content, case.merged, rewrites_a_line=case.folder.name.startswith(("inline-", "options-inline-"))
+    )
 
 
 @pytest.mark.parametrize("case", named(MERGED))
