@@ -5,26 +5,24 @@ that a 1.36 cluster sent (`recordings`); a test compares them. What happens *on*
 but by its `NodeRuntime`.
 
 Reading order: `cluster`, `kubelet`, `pod_worker`, `pod_status`, `jobs`, `scheduler`, `placement`, `events`;
-`objects` builds jobs and nodes, `behaviour` says what a pod's containers do.
+`objects` and `node_objects` build jobs and nodes, `behaviour` says what a pod's containers do.
 """
 
 from __future__ import annotations
 
+from .behaviour import EXIT_CODE, EXIT_REASON, RUN_SECONDS, UNPULLABLE_TAG
 from .cluster import Cluster
 from .events import EventRecorder
+from .node_objects import KATA_LABEL, kata_runtimeclass, master_node, worker_node
 from .objects import (
     IMS_NAMESPACE,
-    KATA_LABEL,
     failing_ims_job,
     ims_job,
     install_ims,
-    kata_runtimeclass,
     killed_ims_job,
-    master_node,
     other_job,
     oversized_ims_job,
     unpullable_ims_job,
-    worker_node,
 )
 from .pod_worker import Timing
 from .runtime import NodeRuntime, SandboxFailed, SandboxStarted
@@ -48,4 +46,8 @@ __all__ = [
     "oversized_ims_job",
     "unpullable_ims_job",
     "worker_node",
+    "EXIT_CODE",
+    "EXIT_REASON",
+    "RUN_SECONDS",
+    "UNPULLABLE_TAG",
 ]

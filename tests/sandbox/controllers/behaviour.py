@@ -51,10 +51,9 @@ def log_text(container: KubeObject, kernel_release: str) -> str:
     return f"{kernel_release}\n" if reports_kernel(container) else ""
 
 
-def unpullable_image(pod: KubeObject) -> str:
-    """The first image of the pod that no registry has, or empty."""
-    containers = [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
-    return next((each["image"] for each in containers if each["image"].endswith(UNPULLABLE_TAG)), "")
+def is_unpullable(container: KubeObject) -> bool:
+    """True for an image that no registry has."""
+    return str(container["image"]).endswith(UNPULLABLE_TAG)
 
 
 def _command_line(container: KubeObject) -> str:

@@ -1,4 +1,4 @@
-"""Builders of what a CSM system has: IMS jobs as IMS makes them, workers, the RuntimeClass, and look-alikes.
+"""Builders of IMS jobs as IMS makes them, and of jobs that only look like one that the bot should repair.
 
 IMS jobs follow the job templates of `cray-ims` (labels, init containers, env, resources, the annotation that
 only customize jobs carry). Nothing here is sent anywhere: callers create the objects.
@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from ..api import NAMESPACES, SERVICEACCOUNTS, KubeObject, Registry
 from . import behaviour
 
-KATA_LABEL = "katacontainers.io/kata-runtime"
 IMS_NAMESPACE = "ims"
 _IMS_IMAGE = "registry.local/artifactory.algol60.net/csm-docker/stable/cray-ims-utils:2.15.0"
 _SSHD_IMAGE = "registry.local/artifactory.algol60.net/csm-docker/stable/cray-ims-sshd:1.12.0"
@@ -34,18 +33,6 @@ def install_ims(registry: Registry, namespace: str = IMS_NAMESPACE) -> None:
     registry.create(SERVICEACCOUNTS, {"metadata": {"name": "ims-service-job-mount"}}, namespace)
 
 
-def kata_runtimeclass(name: str = "kata-qemu", handler: str = "") -> KubeObject:
-    """As CSM's NCN bring-up applies it."""
-    return {
-        "apiVersion": "node.k8s.io/v1",
-        "kind": "RuntimeClass",
-        "metadata": {"name": name},
-        "handler": handler or name,
-        "overhead": {"podFixed": {"memory": "160Mi", "cpu": "250m"}},
-        "scheduling": {"nodeSelector": {KATA_LABEL: "true"}},
-    }
-
-
 def ims_job(
     action: Action,
     job_id: str = "",
@@ -61,8 +48,8 @@ def ims_job(
 ) -> KubeObject:
     """The Job of one IMS job. Kata is used iff `require_dkms`, and never with a `remote_build_node`.
 
-    `named_label` False leaves out `app.kubernetes.io/name` (CSM 1.4, 1.5 and packer). `annotations` of the pod
-    steer its simulated behaviour (`behaviour`).
+    `image` is that of the main containers. `named_label` False leaves out `app.kubernetes.io/name` (CSM 1.4,
+    1.5 and packer). `annotations` of the pod steer its simulated behaviour (`behaviour`).
     """
     job_id = job_id or str(uuid.uuid4())
     kind = "customize" if action == "customize" else recipe
@@ -75,16 +62,7 @@ def ims_job(
         "JOB_ENABLE_DKMS": str(require_dkms),
         "REMOTE_BUILD_NODE": remote_build_node,
     }
-    spec: KubeObject = {
-        "restartPolicy": "Never",
-        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [_apart()]}},
-        "initContainers": [_container(name, image, env, memory) for name in _INIT_CONTAINERS[kind]],
-        "containers": [
-            _container("buildenv-sidecar", image, env, memory),
-            _container("sshd", _SSHD_IMAGE, env, memory, privileged=require_dkms),
-        ],
-        "volumes": [{"name": "image-vol", "emptyDir": {}}],
-    }
+    spec = _ims_pod_spec(_INIT_CONTAINERS[kind], image, env, memory)
     if require_dkms:
         spec["serviceAccountName"] = "ims-service-job-mount"
     if require_dkms and not remote_build_node:
@@ -127,67 +105,6 @@ def oversized_ims_job(job_id: str = "") -> KubeObject:
     return ims_job("create", job_id, memory="2Ti")
 
 
-def worker_node(
-    name: str,
-    *,
-    internal_ip: str = "127.0.0.1",
-    kata_label: bool = True,
-    labels: Mapping[str, str] | None = None,
-    containerd: str = "1.7.27",
-    kernel: str = "6.4.0-150600.23.47-default",
-    architecture: str = "amd64",
-    cpu: str = "64",
-    memory: str = "256Gi",
-) -> KubeObject:
-    """A worker NCN as its kubelet registers it; conditions come from the simulated kubelet."""
-    own = {
-        "kubernetes.io/arch": architecture,
-        "kubernetes.io/hostname": name,
-        "kubernetes.io/os": "linux",
-        **({KATA_LABEL: "true"} if kata_label else {}),
-        **(labels or {}),
-    }
-    room = {"cpu": cpu, "memory": memory, "pods": "110", "ephemeral-storage": "150Gi"}
-    return {
-        "metadata": {
-            "name": name,
-            "labels": own,
-            "annotations": {
-                "node.alpha.kubernetes.io/ttl": "0",
-                "volumes.kubernetes.io/controller-managed-attach-detach": "true",
-            },
-        },
-        "spec": {},
-        "status": {
-            "capacity": room,
-            "allocatable": room,
-            "addresses": [
-                {"type": "InternalIP", "address": internal_ip},
-                {"type": "Hostname", "address": name},
-            ],
-            "nodeInfo": _node_info(name, containerd, kernel, architecture),
-        },
-    }
-
-
-def master_node(name: str = "ncn-m001", *, internal_ip: str = "127.0.0.1") -> KubeObject:
-    """A control-plane NCN: tainted, never a place for IMS pods."""
-    node = worker_node(name, internal_ip=internal_ip, kata_label=False)
-    node["metadata"]["labels"]["node-role.kubernetes.io/control-plane"] = ""
-    node["spec"]["taints"] = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
-    node["status"]["conditions"] = [
-        {
-            "type": "Ready",
-            "status": "True",
-            "lastHeartbeatTime": None,
-            "lastTransitionTime": None,
-            "reason": "KubeletReady",
-            "message": "kubelet is posting ready status",
-        }
-    ]
-    return node
-
-
 def _job(name: str, labels: Mapping[str, str], annotations: Mapping[str, str], spec: KubeObject) -> KubeObject:
     return {
         "apiVersion": "batch/v1",
@@ -200,9 +117,20 @@ def _job(name: str, labels: Mapping[str, str], annotations: Mapping[str, str], s
     }
 
 
-def _container(
-    name: str, image: str, env: Mapping[str, str], memory: str, *, privileged: bool = False
-) -> KubeObject:
+def _ims_pod_spec(init: Sequence[str], image: str, env: Mapping[str, str], memory: str) -> KubeObject:
+    return {
+        "restartPolicy": "Never",
+        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [_apart()]}},
+        "initContainers": [_container(name, _IMS_IMAGE, env, memory) for name in init],
+        "containers": [
+            _container("buildenv-sidecar", image, env, memory),
+            _container("sshd", _SSHD_IMAGE, env, memory),
+        ],
+        "volumes": [{"name": "image-vol", "emptyDir": {}}],
+    }
+
+
+def _container(name: str, image: str, env: Mapping[str, str], memory: str) -> KubeObject:
     container: KubeObject = {
         "name": name,
         "image": image,
@@ -212,7 +140,7 @@ def _container(
             "limits": {"memory": "40Gi" if memory == "8Gi" else memory, "cpu": "8"},
         },
     }
-    if privileged or name in _PRIVILEGED:
+    if name in _PRIVILEGED or (name == "sshd" and env["JOB_ENABLE_DKMS"] == "True"):
         container["securityContext"] = {"privileged": True, "capabilities": {"add": ["SYS_ADMIN"]}}
     return container
 
@@ -222,20 +150,4 @@ def _apart() -> KubeObject:
     return {
         "weight": 100,
         "podAffinityTerm": {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"},
-    }
-
-
-def _node_info(name: str, containerd: str, kernel: str, architecture: str) -> dict[str, Any]:
-    machine = uuid.uuid5(uuid.NAMESPACE_DNS, name).hex
-    return {
-        "machineID": machine,
-        "systemUUID": machine,
-        "bootID": str(uuid.uuid4()),
-        "kernelVersion": kernel,
-        "osImage": "SUSE Linux Enterprise Server 15 SP6",
-        "containerRuntimeVersion": f"containerd://{containerd}",
-        "kubeletVersion": "v1.32.5",
-        "kubeProxyVersion": "",
-        "operatingSystem": "linux",
-        "architecture": architecture,
     }

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from ..api import NODES, PODS, RUNTIMECLASSES, ApiError, DeleteOptions, KubeObject, PodLogs, Registry
 from ..api.clock import render_time
-from .behaviour import behaviour_of, log_text, termination_message, unpullable_image
+from .behaviour import behaviour_of, is_unpullable, log_text, termination_message
+from .container_events import tell_failed_pull, tell_killing, tell_pull_backoff, tell_started
 from .events import EventRecorder
 from .placement import SELECTOR_MISMATCH, matches_selector
 from .pod_status import Progress, Stage, render_rejection, render_status
@@ -122,14 +123,14 @@ class PodWorker:
         self._report(stage=Stage.INITIALISING, pod_ip=f"10.42.1.{int(uid[:2], 16)}")
         for index, container in enumerate(self._pod["spec"].get("initContainers") or ()):
             await self._pull(container)
-            self._announce(container, f"spec.initContainers{{{container['name']}}}")
+            tell_started(self._recorder, self._pod, container, "initContainers")
             self._report(running_since=self._now())
             self._logs.write(self._pod, container["name"], "")
             await self._sleep(self._timing.init_s)
             self._report(init_done=index + 1)
         for container in self._pod["spec"]["containers"]:
             await self._pull(container)
-            self._announce(container, f"spec.containers{{{container['name']}}}")
+            tell_started(self._recorder, self._pod, container, "containers")
             self._logs.write(self._pod, container["name"], log_text(container, started.kernel_release))
         self._report(stage=Stage.RUNNING, running_since=self._now())
         await self._let_run(started)
@@ -159,31 +160,14 @@ class PodWorker:
         await self._runtime.stop_pod_sandbox(self._pod["metadata"]["uid"])
 
     async def _pull(self, container: KubeObject) -> None:
-        """Report the image as present, or fail to pull it until the pod is deleted."""
-        image = container["image"]
-        if image != unpullable_image(self._pod):
+        """Return at once for an image that can be had; else fail to pull it until the pod is deleted."""
+        if not is_unpullable(container):
             return
-        cause = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": not found'
         while True:
-            self._recorder.record(self._pod, "Normal", "Pulling", f'Pulling image "{image}"')
-            self._recorder.record(self._pod, "Warning", "Failed", f'Failed to pull image "{image}": {cause}')
-            self._recorder.record(self._pod, "Warning", "Failed", "Error: ErrImagePull")
-            self._report(waiting=("ErrImagePull", cause))
+            self._report(waiting=tell_failed_pull(self._recorder, self._pod, container))
             await self._sleep(self._timing.sandbox_retry_s)
-            self._recorder.record(self._pod, "Normal", "BackOff", f'Back-off pulling image "{image}"')
-            self._report(waiting=("ImagePullBackOff", f'Back-off pulling image "{image}"'))
+            self._report(waiting=tell_pull_backoff(self._recorder, self._pod, container))
             await self._sleep(self._timing.sandbox_retry_s)
-
-    def _announce(self, container: KubeObject, field_path: str) -> None:
-        pulled = (
-            f'Container image "{container["image"]}" already present on machine and can be accessed by the pod'
-        )
-        for reason, text in (
-            ("Pulled", pulled),
-            ("Created", "Container created"),
-            ("Started", "Container started"),
-        ):
-            self._recorder.record(self._pod, "Normal", reason, text, field_path)
 
     async def _end(self) -> None:
         """Stop what runs, leave a final status, and take the object away as the kubelet does."""
@@ -191,10 +175,7 @@ class PodWorker:
         if self._current()["status"].get("phase") not in ("Succeeded", "Failed"):
             if self._progress.stage is Stage.RUNNING:
                 for container in self._pod["spec"]["containers"]:
-                    text = f"Stopping container {container['name']}"
-                    self._recorder.record(
-                        self._pod, "Normal", "Killing", text, f"spec.containers{{{container['name']}}}"
-                    )
+                    tell_killing(self._recorder, self._pod, container)
                 await asyncio.sleep(self._timing.stop_s)
             self._report(stage=Stage.FAILED, exit_code=_KILLED, exit_reason="Error", waiting=None)
         metadata = self._pod["metadata"]
