@@ -130,18 +130,19 @@ class SlackServer:
 
     def say(self, user: User, text: str, *, thread_ts: Ts | None = None) -> Message:
         """Post as a person, as if typed into the page's composer."""
-        ts = self.workspace.next_ts()
-        return self.workspace.add(Message(self.channel, ts, user.id, text, thread_ts=thread_ts))
+        return self.workspace.say(self.channel, user, text, thread_ts)
 
     def begin_outage(self) -> None:
         """Slack is down: sockets are cut, and everything is answered 503 until `end_outage`."""
         self.faults.outage = True
         self.sockets.open_for_business = False
         self.sockets.drop()
+        self.workspace.changes.announce()
 
     def end_outage(self) -> None:
         self.faults.outage = False
         self.sockets.open_for_business = True
+        self.workspace.changes.announce()
 
     async def _press(self, message: Message, button: Button, user: User) -> Click:
         return await self._interactivity.press(self.page_url.rstrip("/"), message, button, user)

@@ -24,6 +24,7 @@ MOST_CONNECTIONS = 10
 ACK_WITHIN_S = 3.0
 TICKET_LIVES_S = 30.0
 PING_EVERY_S = 10.0
+CLOSE_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class SocketMode:
         """Take one connection and keep it until either side ends it."""
         if not self.open_for_business or not self._redeem(request.query.get("ticket", "")):
             return web.Response(status=503 if not self.open_for_business else 403, text="no such ticket")
-        socket = web.WebSocketResponse(heartbeat=PING_EVERY_S)
+        socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, timeout=CLOSE_WITHIN_S)
         await socket.prepare(request)
         if self.connections + self.ghosts >= MOST_CONNECTIONS:
             await _say_goodbye(socket, "too_many_websockets")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count
 
 from tests.sandbox.slack.changes import Changes
+from tests.sandbox.slack.escaping import stored_mrkdwn
 from tests.sandbox.slack.model import Channel, ChannelId, Click, Json, Message, Ts, User, UserId
 
 
@@ -39,6 +40,10 @@ class Workspace:
         self._messages[message.channel][message.ts] = message
         self.changes.announce()
         return message
+
+    def say(self, channel: ChannelId, user: User, text: str, thread_ts: Ts | None = None) -> Message:
+        """A person types a message. Slack keeps it escaped like any other text."""
+        return self.add(Message(channel, self.next_ts(), user.id, stored_mrkdwn(text), thread_ts=thread_ts))
 
     def edit(
         self, message: Message, text: str, blocks: tuple[Json, ...], metadata: Json | None, *, mark: bool

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiohttp import web
 
-from tests.sandbox.slack.escaping import stored_mrkdwn
 from tests.sandbox.slack.faults import Faults
 from tests.sandbox.slack.model import Button, ChannelId, Click, Json, Message, Ts, User, UserId
 from tests.sandbox.slack.page.reader import Reader
@@ -108,9 +107,7 @@ class Page:
         if not text:
             raise web.HTTPBadRequest(text="nothing to say")
         thread_ts = Ts(str(parent)) if parent else None
-        ts = self._workspace.next_ts()
-        message = Message(self._channel.id, ts, user.id, stored_mrkdwn(text), thread_ts=thread_ts)
-        self._workspace.add(message)
+        message = self._workspace.say(self._channel.id, user, text, thread_ts)
         return web.json_response({"ts": message.ts})
 
     async def _dismiss(self, request: web.Request) -> web.Response:
