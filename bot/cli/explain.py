@@ -5,35 +5,31 @@ as in the running bot.
 """
 
 import asyncio
+import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bot.adapters.rules_files import load_rules
+from bot.cli.live_objects import read_live, usual_kubernetes
+from bot.cli.options import Output, OutputOption
 from bot.cli.read_objects import STDIN, read_source
-from bot.core.errors import BotError, InputError
+from bot.config import load_settings
+from bot.core.errors import InputError
 from bot.core.kata import JoinPolicy
 from bot.core.objects import Event
 from bot.core.replay import Snapshot, Told, tell
 from bot.core.settings import Kata, Kubernetes, Limits, Nodes
 from bot.core.wording import visible
 
-LoadCluster = Callable[[], Awaitable[Snapshot]]
-"""Reads the live objects from the API server (`--cluster`)."""
-
 _WHY_LIMIT = 600
-
-
-class Output(StrEnum):
-    TABLE = "table"
-    JSON = "json"
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -47,48 +43,62 @@ class Line(msgspec.Struct, frozen=True):
     why: str
 
 
-def add_explain(app: typer.Typer, load_cluster: LoadCluster) -> None:
-    """Registers the command; the composition root knows how to reach a cluster."""
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What of a site's configuration makes a difference to a verdict."""
 
-    @app.command()
-    def explain(
-        files: Annotated[
-            list[str],
-            typer.Argument(
-                metavar="FILE...|-", help="watch lines, objects or a List, as JSON; - is standard input"
-            ),
-        ],
-        objects: Annotated[
-            list[str] | None,
-            typer.Option("--objects", metavar="FILE", help="a List to join with; it gives no lines itself"),
-        ] = None,
-        cluster: Annotated[
-            bool, typer.Option("--cluster", help="join with the live objects of the API server")
-        ] = False,
-        output: Annotated[Output, typer.Option("--output", help="table for people, or JSON lines")] = Output.TABLE,
-    ) -> None:
-        """Say what the bot would make of each Event, Pod and Node in the FILEs, and why."""
-        try:
-            live = (asyncio.run(_load(load_cluster)),) if cluster else ()
-            told = explained(files, objects or (), live)
-        except BotError as error:
-            typer.echo(f"imsbot explain: {error}", err=True)
-            raise typer.Exit(2) from error
-        print_json(told) if output is Output.JSON else print_table(told)
+    kubernetes: Kubernetes
+    policy: JoinPolicy
+    rules_dir: Path | None
+    stuck_after_s: float
+
+    @classmethod
+    def of(cls, config: Path | None) -> "Site":
+        """The defaults without a configuration file. Raises InputError."""
+        if config is None:
+            kubernetes = usual_kubernetes(os.environ)
+            return cls(kubernetes, JoinPolicy.of(kubernetes, Nodes(), Kata()), None, Limits().stuck_after_s)
+        settings = load_settings(config)
+        policy = JoinPolicy.of(settings.kubernetes, settings.nodes, settings.kata)
+        return cls(settings.kubernetes, policy, settings.rules_dir, settings.limits.stuck_after_s)
 
 
-async def _load(load_cluster: LoadCluster) -> Snapshot:
-    return await load_cluster()
+def explain_command(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...|-", help="Watch lines, objects or a List, as JSON; - is standard input."),
+    ],
+    objects: Annotated[
+        list[str] | None,
+        typer.Option("--objects", metavar="FILE", help="A List to join with; it gives no lines itself."),
+    ] = None,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Join with the live objects of the API server.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Use this site's namespaces and rules; not needed.")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Say what the bot would make of each Event, Pod and Node in the FILEs, and why. Changes nothing."""
+    site = Site.of(config)
+    live = (asyncio.run(read_live(site.kubernetes)),) if cluster else ()
+    told = explain(files, objects or (), live, site)
+    if output is Output.JSON:
+        print_json(told)
+    else:
+        print_lines(told)
 
 
-def explained(files: Sequence[str], objects: Sequence[str], live: Sequence[Snapshot]) -> tuple[Told, ...]:
+def explain(
+    files: Sequence[str], objects: Sequence[str], live: Sequence[Snapshot], site: Site
+) -> tuple[Told, ...]:
     """Everything is read before anything is told. Raises InputError."""
     if [*files, *objects].count(STDIN) > 1:
         raise InputError("standard input (-) can be read only once")
     sources = [read_source(file) for file in files]
     snapshots = [*(Snapshot.of(read_source(file)) for file in objects), *live]
-    policy = JoinPolicy.of(Kubernetes(), Nodes(), Kata())
-    return tuple(tell(sources, snapshots, load_rules(), policy, Limits().stuck_after_s))
+    return tuple(tell(sources, snapshots, load_rules(site.rules_dir), site.policy, site.stuck_after_s))
 
 
 def print_json(told: Iterable[Told]) -> None:
@@ -97,22 +107,17 @@ def print_json(told: Iterable[Told]) -> None:
         sys.stdout.write(msgspec.json.encode(_line(one)).decode() + "\n")
 
 
-def print_table(told: Sequence[Told]) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("record", "about", "family", "where", "repair"):
-        table.add_column(column, no_wrap=column != "about", overflow="fold")
-    table.add_column("why", overflow="fold")
+def print_lines(told: Sequence[Told]) -> None:
+    """A line per record, with the reason below where there is more to say than that it is nobody's."""
+    console = Console(highlight=False, soft_wrap=True)
     for one in told:
         line = _line(one)
-        table.add_row(
-            Text(_kind(one)),
-            Text(visible(_about(one), 300)),
-            Text(line.family, style=_style(line)),
-            Text(visible(line.node or line.scope or "", 60)),
-            Text("yes" if line.repairable else "no", style="green" if line.repairable else "dim"),
-            Text(line.why, style="" if line.scope else "dim"),
-        )
-    Console().print(table)
+        head = Text(f"{line.family:<24}", style=_style(line))
+        head.append(f" {visible(_where(line), 60):<12} ", style="bold" if line.repairable else "")
+        head.append(visible(_about(one), 300), style="dim" if line.scope is None else "")
+        console.print(head)
+        console.print(Text(f"{'':<24} {line.why}", style="dim"))
+    console.print(Text(_summary(told), style="bold"))
 
 
 def _line(told: Told) -> Line:
@@ -121,24 +126,31 @@ def _line(told: Told) -> Line:
         family=verdict.family.value,
         rule=verdict.rule.name if verdict.rule else None,
         scope=verdict.scope.value if verdict.scope else None,
-        node=verdict.node,
+        node=visible(verdict.node, 253) if verdict.node else None,
         repairable=verdict.repairable,
         why=visible(verdict.why, _WHY_LIMIT),
     )
 
 
-def _kind(told: Told) -> str:
-    return type(told.record).__name__
+def _where(line: Line) -> str:
+    return line.node or line.scope or "-"
 
 
 def _about(told: Told) -> str:
-    if isinstance(told.record, Event):
-        about = told.record.involved_object
-        return f"{told.record.reason or 'no reason'} {about.kind} {about.name}"
-    return told.record.metadata.name
+    record = told.record
+    if isinstance(record, Event):
+        about = record.involved_object
+        return f"Event {record.reason or '(no reason)'} of {about.kind} {about.name}"
+    return f"{type(record).__name__} {record.metadata.name}"
 
 
 def _style(line: Line) -> str:
     if line.scope is None:
         return "dim"
-    return "yellow" if line.repairable else "red"
+    return "bold yellow" if line.repairable else "bold red"
+
+
+def _summary(told: Sequence[Told]) -> str:
+    repairable = sum(one.verdict.repairable for one in told)
+    related = sum(one.verdict.scope is not None for one in told)
+    return f"{len(told)} records: {repairable} repairable, {related - repairable} seen but not repairable"

@@ -147,11 +147,8 @@ def _doubts(case: _Case) -> Iterator[str]:
             yield from _of_job(job)
         case None:
             pass
-    host = case.seen.subject.host
-    if case.scope is Scope.NODE and case.node is None:
-        yield "no node is named"
-    elif case.scope is Scope.NODE and host and host != case.node:
-        yield f"the kubelet of {host} speaks of a pod on {case.node}"
+    if case.scope is Scope.NODE:
+        yield from _of_node(case)
     elif case.scope is Scope.CHOOSE_NODE:
         yield from _of_choice(case)
 
@@ -169,6 +166,18 @@ def _of_job(job: Job) -> Iterator[str]:
     ending = [c.type for c in job.status.conditions or () if c.type in _ENDING and c.status == "True"]
     if ending:
         yield f"the Job has ended ({', '.join(ending)})"
+
+
+def _of_node(case: _Case) -> Iterator[str]:
+    host, name = case.seen.subject.host, case.node
+    if name is None:
+        yield "no node is named"
+        return
+    if host and host != name:
+        yield f"the kubelet of {host} speaks of a pod on {name}"
+    handler, here = case.seen.names.get("handler"), case.world.node(name)
+    if handler is not None and isinstance(here, Node) and here.advertises(handler):
+        yield f"{name} reports the handler {handler} by now"
 
 
 def _of_choice(case: _Case) -> Iterator[str]:

@@ -255,6 +255,10 @@ class Node(Obj, frozen=True):
     def kata_labelled(self) -> bool:
         return self.metadata.label(KATA_LABEL) == "true"
 
+    def advertises(self, handler: str) -> bool:
+        """Whether the kubelet reports the handler. Not reporting it proves nothing (containerd 1.x never does)."""
+        return any(h.name == handler for h in self.status.runtime_handlers or ())
+
     @property
     def internal_ip(self) -> str | None:
         return next((a.address for a in self.status.addresses or () if a.type == "InternalIP"), None)

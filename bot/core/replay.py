@@ -1,8 +1,8 @@
 """What recorded objects and watch lines would have been made of, one after the other.
 
 The world at a record is what the records up to it have said; the time is the newest that they speak of. A List
-says all its items at once, so an Event in it is joined with the others wherever they stand. Snapshots (`--objects`,
-the API server) are asked before what the records said, and answer alone for the kinds that they hold.
+says all its items at once, so an Event in it is joined with the others wherever they stand. Snapshots (of
+`--objects`, of the API server) are asked first, and answer alone for the kinds that they hold.
 
 Pure; reading is `bot/cli/read_objects.py`.
 """
