@@ -30,7 +30,7 @@ class ScriptedRuntime:
     async def run_pod_sandbox(
         self,
         runtime_handler: str | None,
-        annotations: Mapping[str, str],  # noqa: ARG002 - the protocol has it
+        annotations: Mapping[str, str],
         pod: KubeObject,
     ) -> SandboxStarted | SandboxFailed:
         self.asked.append(runtime_handler)
