@@ -90,7 +90,7 @@ class Credentials:
                 await self._read(anew=anew)
             except (InputError, UnreachableError) as error:
                 self._read_at = time.monotonic()
-                log.warning("credentials_not_renewed", source=self._source.name, error=str(error))
+                log.warning("credentials not renewed", source=self._source.name, error=str(error))
 
     async def _read(self, *, anew: bool) -> None:
         try:

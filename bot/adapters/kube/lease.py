@@ -77,19 +77,19 @@ class HeldLease:
                 self._lose(str(error))
             except BotError as error:
                 pause_s = self._times.renew_s / 5
-                log.warning("lease_not_renewed", lease=self._name, error=str(error))
+                log.warning("lease not renewed", lease=self._name, error=str(error))
                 if self._age_s() >= self._times.duration_s:
                     self._lose(f"not renewed for {self._times.duration_s} s: {error}")
 
     async def release(self) -> None:
         """Give it back, unless it is not ours any more or a command may still run."""
         if self._lost or self._busy:
-            log.info("lease_kept", lease=self._name, lost=self._lost, busy=self._busy)
+            log.info("lease kept", lease=self._name, lost=self._lost, busy=self._busy)
             return
         try:
             await self._store.patch(self._name, self._version, {"holderIdentity": None})
         except BotError as error:
-            log.warning("lease_not_released", lease=self._name, error=str(error))
+            log.warning("lease not released", lease=self._name, error=str(error))
 
     async def _renew(self) -> None:
         """The stamp is taken before the request: what the server wrote down is never older."""
@@ -121,7 +121,7 @@ class HeldLease:
 
     def _lose(self, why: str) -> None:
         self._lost = True
-        log.error("lease_lost", lease=self._name, why=why)
+        log.error("lease lost", lease=self._name, why=why)
 
 
 class KubeLeases:
@@ -187,7 +187,7 @@ class KubeLeases:
         if found is None:
             return await self._store.create(target, self._acquired(0))
         meta, before = found.metadata, found.spec
-        log.info("lease_taken", lease=meta.name, before=before.holder_identity or "nobody")
+        log.info("lease taken", lease=meta.name, before=before.holder_identity or "nobody")
         spec = self._acquired((before.lease_transitions or 0) + 1)
         return await self._store.patch(meta.name, meta.resource_version, spec)
 

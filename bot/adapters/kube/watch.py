@@ -134,7 +134,7 @@ class Watch(Generic[W]):
         self.progress.error = str(ended or f"{self._call}: the server ends every watch at once")
         if self.progress.failing_since is None:
             self.progress.failing_since = time.monotonic()
-        log.warning("watch_broken", watch=self.progress.name, error=self.progress.error, pause_s=round(pause_s, 2))
+        log.warning("watch broken", watch=self.progress.name, error=self.progress.error, pause_s=round(pause_s, 2))
 
     def _alive(self) -> None:
         self.progress.active_at = time.monotonic()
@@ -197,4 +197,4 @@ class Watch(Generic[W]):
 
     def _skip(self, error: str) -> None:
         self.progress.undecodable += 1
-        log.warning("watch_line_skipped", watch=self.progress.name, error=error)
+        log.warning("object skipped", watch=self.progress.name, error=error)

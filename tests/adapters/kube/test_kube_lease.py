@@ -208,7 +208,7 @@ async def test_lease_that_cannot_be_renewed_for_its_duration_is_lost(
             clock.advance(15)
             await eventually(lambda: clock.sleeping)
         clock.advance(15)
-        await eventually(lambda: any(entry["event"] == "lease_lost" for entry in logged))
+        await eventually(lambda: any(entry["event"] == "lease lost" for entry in logged))
         server.faults.clear()
         assert not lease.fresh()
     stored = server.registry.store.items(STORED_LEASES)
