@@ -13,7 +13,7 @@ from bot.core.model import Blocker, Diagnosis, Plan
 from bot.core.names import canary_name
 from bot.core.plan import digest
 from bot.core.policy import before_steps, family_of, preflight
-from bot.steps import configure, label, restart
+from bot.steps import choose_install, configure, label, link, restart, tune
 from bot.steps.configure import QEMU
 from bot.steps.cordon import Cordon
 from bot.steps.registry import decode
@@ -86,12 +86,16 @@ def _node_steps(s: Situation) -> tuple[list[Step], tuple[str, ...]]:
     """Raises CannotRepairError."""
     configured = configure.propose(s)
     restarted = restart.propose(s, configured.step)
+    stage, installed = choose_install.propose(s) or (None, None)
+    linked = link.propose(s, installs=installed is not None, configures=configured.step is not None)
+    tuned = tune.propose(s, installs=installed is not None)
     labelled = label.propose(s)
-    on_disk: list[Step | None] = [configured.step]
+    on_disk: list[Step | None] = [installed, linked, tuned, configured.step]
     if not any([*on_disk, restarted, labelled]):
         return [], ()
     cordoned = restarted is not None or (labelled is not None and any(on_disk))
     order: list[Step | None] = [
+        stage,
         _cordon(s) if cordoned else None,
         *on_disk,
         restarted,

@@ -5,17 +5,27 @@ import msgspec
 from bot.core.model import PlannedStep
 from bot.steps.configure import Configure
 from bot.steps.cordon import Cordon
+from bot.steps.install import Install, Uninstall
 from bot.steps.label import Label, Unlabel
+from bot.steps.link import Link, Unlink
 from bot.steps.restart import Restart, RestartBack
 from bot.steps.restore import Restore
+from bot.steps.stage import Stage
 from bot.steps.step import Step
+from bot.steps.tune import Tune
 from bot.steps.uncordon import Uncordon
 from bot.steps.verify_canary import CleanUpCanary, VerifyCanary
 from bot.steps.verify_rescued import VerifyRescued
 from bot.steps.verify_sandbox import VerifySandbox
 
 AnyStep = (
-    Configure
+    Stage
+    | Install
+    | Uninstall
+    | Link
+    | Unlink
+    | Tune
+    | Configure
     | Restore
     | Restart
     | RestartBack

@@ -90,6 +90,17 @@ class NodeFacts:
         return frozenset(handlers(self.dump.text)) if started_since and not self.dump.error else frozenset()
 
     @property
+    def kata_missing(self) -> tuple[str, ...]:
+        """Files of the installation that Kata needs and that are missing or not executable."""
+        shim = () if self.kata_tree.shim else (kata_tree.SHIM,)
+        config = () if self.kata_config.present else (kata_config.PATH,)
+        return (*shim, *config, *self.kata_config.missing)
+
+    @property
+    def kata_complete(self) -> bool:
+        return not self.kata_missing and self.kata_config.error is None
+
+    @property
     def serving(self) -> bool:
         """containerd is up and, as far as crictl can say, its CRI plugin is ready."""
         return self.unit.running and (self.runtime.ready or not self.runtime.crictl)

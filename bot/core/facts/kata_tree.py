@@ -10,6 +10,7 @@ from bot.core.facts.frame import Output
 
 NAME = "kata_tree"
 ROOT = "/opt/kata"
+SHIM = f"{ROOT}/bin/containerd-shim-kata-v2"
 PREFIX = "/opt/.imsbot-kata-"
 """Our trees lie beside the live one, on the same file system, so that they can be exchanged in one step."""
 
@@ -27,7 +28,7 @@ elif [ -x "$root/bin/kata-runtime" ]; then
   printf 'version=%s\\n' "$("$root/bin/kata-runtime" --version | sed -nE '1s/.*: *//p')"
 fi
 [ ! -f "$root/{MARKER}" ] || printf 'archive=%s\\n' "$(head -n 1 "$root/{MARKER}")"
-if [ -x "$root/bin/containerd-shim-kata-v2" ]; then echo shim=executable; else echo shim=missing; fi
+if [ -x {SHIM} ]; then echo shim=executable; else echo shim=missing; fi
 for tree in {PREFIX}*; do
   [ -d "$tree" ] || continue
   sum=; [ ! -f "$tree/{MARKER}" ] || sum=$(head -n 1 "$tree/{MARKER}")

@@ -148,7 +148,7 @@ def ours():
     return samples.api_node(cordoned=True, annotations={"ims-remediation-bot/cordon": samples.INCIDENT})
 
 
-def test_a_unit_that_kills_containers_is_a_diagnosis_that_names_them(world: World) -> None:
+def test_a_unit_that_kills_containers_is_a_diagnosis_that_names_them() -> None:
     node = samples.unconfigured_node()
     deletes = "/usr/bin/find /run/containerd/io.containerd.runtime.v2.task -name address -type f -delete"
     node = replace(node, unit=replace(node.unit, stop_post=(deletes,)))

@@ -33,6 +33,8 @@ class World:
     changes: list[ApiChange] = field(default_factory=list)
     on_change: Callable[[ApiChange], Outcome] = lambda _: Outcome(OutcomeKind.OK)
 
+    _read: NodeFacts | None = None
+
     def __post_init__(self) -> None:
         for name in ("etc/containerd", "opt", "var/lib", "run", "usr-local/bin", "tmp", "mirror"):
             (self.root / name).mkdir(parents=True)
@@ -52,6 +54,8 @@ class World:
         self.sh("containerd --config /etc/containerd/config.toml config dump >/run/loaded.toml")
 
     def path(self, path: str) -> Path:
+        """Where a path of the node lies; who asks may change it, so the facts are read again."""
+        self._read = None
         inside = path.lstrip("/")
         if inside.startswith("usr/local"):
             inside = inside.replace("usr/local", "usr-local", 1)
@@ -66,6 +70,7 @@ class World:
         self.path("/run/world.json").write_text(json.dumps(state))
 
     def exec(self, argv: tuple[str, ...], stdin: str = "") -> subprocess.CompletedProcess[bytes]:
+        self._read = None
         binds = [("etc", "/etc"), ("opt", "/opt"), ("var", "/var"), ("run", "/run"), ("tmp", "/tmp")]
         bwrap = ["bwrap", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
         for name in ("bin", "lib", "lib64", "sbin"):
@@ -83,6 +88,12 @@ class World:
         return done.stdout.decode()
 
     def read(self) -> NodeFacts:
+        """One round of facts by the real script; not repeated while nothing can have changed."""
+        if self._read is None:
+            self._read = self._read_now()
+        return self._read
+
+    def _read_now(self) -> NodeFacts:
         done = self.exec(("sh", "-s"), node_script(self.settings))
         assert (done.returncode, done.stderr) == (0, b"")
         return parse_node(done.stdout)

@@ -1,0 +1,269 @@
+"""Stage, install, link and tune, run for real in a private root filesystem against a mirror on loopback."""
+
+import stat
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from bot.core.action import Done, Fail
+from bot.core.model import Diagnosis, Plan
+from bot.core.settings import Settings
+from bot.steps import Step, decode
+from bot.steps.planner import Nothing, make_plan, undo_plan
+from tests.unit.steps import archives, samples
+from tests.unit.steps.archives import FILES, member
+from tests.unit.steps.world import World, available
+
+pytestmark = pytest.mark.skipif(not available(), reason="needs bubblewrap and containerd")
+SHIM = "/usr/local/bin/containerd-shim-kata-qemu-v2"
+QEMU_TOML = "/opt/kata/share/defaults/kata-containers/configuration-qemu.toml"
+
+
+class Mirror:
+    def __init__(self, root: Path) -> None:
+        handler = partial(QuietHandler, directory=str(root))
+        self.root = root
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+    def put(self, content: bytes) -> str:
+        (self.root / "kata.tar.xz").write_bytes(content)
+        return f"http://127.0.0.1:{self.server.server_port}/kata.tar.xz"
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[Mirror]:
+    (tmp_path / "mirror").mkdir()
+    mirror = Mirror(tmp_path / "mirror")
+    thread = threading.Thread(target=mirror.server.serve_forever, args=(0.05,))
+    thread.start()
+    yield mirror
+    mirror.server.shutdown()
+    thread.join()
+    mirror.server.server_close()
+
+
+def settings(url: str, sha: str) -> Settings:
+    waive = {"kvm": "none", "vsock": "none", "tools-rpm": "none", "guest-kernel": "none"}
+    kata = {"archive": {"version": "3.17.0", "url": url, "sha256": sha}, "min_free_bytes": 1, "min_free_inodes": 1}
+    return samples.settings(kata=kata, checks={"waive": waive})
+
+
+@pytest.fixture
+def world(tmp_path: Path, mirror: Mirror) -> World:
+    archive = archives.packed(archives.good_members())
+    world = World(tmp_path / "node", settings(mirror.put(archive), archives.sha256(archive)))
+    world.path("/etc/containerd/config.toml").write_text(samples.CONFIGURED)
+    world.sh("systemctl restart containerd.service")
+    world.facts = replace(world.facts, cluster=samples.cluster(rescued=()))
+    return world
+
+
+def plan_for(world: World) -> Plan | Diagnosis:
+    facts = replace(world.facts, node=world.read())
+    plan = make_plan(samples.situation(facts=facts, settings=world.settings))
+    assert isinstance(plan, Plan | Diagnosis), plan
+    return plan
+
+
+def node_steps(plan: Plan) -> list[Step]:
+    steps = [decode(planned) for planned in plan.steps]
+    return [step for step in steps if step.needs_node]
+
+
+def carry_out(world: World, plan: Plan | Diagnosis) -> None:
+    assert isinstance(plan, Plan), plan
+    for step in node_steps(plan):
+        end = world.drive(step)
+        assert isinstance(end, Done), (step.name, end)
+
+
+def test_a_bare_node_gets_everything_and_then_needs_nothing(world: World) -> None:
+    plan = plan_for(world)
+    assert isinstance(plan, Plan), plan
+    names = [p.name for p in plan.steps]
+    assert names == [
+        *("install-stage", "install", "link", "tune"),
+        *("verify-sandbox", "verify-canary", "verify-cleanup"),
+    ]
+    carry_out(world, plan)
+    node = world.read()
+    assert (node.kata_missing, node.shims.broken) == ((), ())
+    assert set(world.settings.kata.enable_annotations) <= set(node.kata_config.enable_annotations)
+    assert (node.kata_config.file_mem_backend, node.kata_config.backend_directory) == ("/var/lib/kata", True)
+    owners = {(p.lstat().st_uid, p.lstat().st_gid) for p in world.path("/opt").rglob("*")}
+    assert owners == {(world.root.stat().st_uid, world.root.stat().st_gid)}
+    assert not list(world.path("/var/lib/imsbot/stage").iterdir())
+    facts = replace(world.facts, node=node)
+    assert isinstance(make_plan(samples.situation(facts=facts, settings=world.settings)), Nothing)
+
+
+def test_undoing_the_whole_leaves_the_node_as_it_was(world: World) -> None:
+    def seen() -> set[str]:
+        paths = [*world.path("/opt").rglob("*"), *world.path("/usr/local").rglob("*")]
+        return {str(p) for p in paths if "/.imsbot-kata-" not in str(p)}
+
+    before = seen()
+    plan = plan_for(world)
+    carry_out(world, plan)
+    assert isinstance(plan, Plan)
+    undo = undo_plan(plan, [p.name for p in plan.steps])
+    assert [s.name for s in undo] == ["undo-verify", "undo-link", "undo-install"]
+    for step in undo[1:]:
+        assert isinstance(world.drive(step), Done)
+    assert seen() == before
+
+
+def test_only_the_missing_files_of_the_same_version_are_added(world: World) -> None:
+    kept = [name for name in FILES if name != "libexec/virtiofsd"]
+    archives.lay_down(world.path("/opt/kata"), kept, lambda text: text.replace("# a stock file", "# the site's"))
+    plan = plan_for(world)
+    assert isinstance(plan, Plan), plan
+    assert next(p for p in plan.steps if p.name == "install").title.startswith("add the missing files")
+    carry_out(world, plan)
+    assert world.read().kata_missing == ()
+    assert world.path(QEMU_TOML).read_text().startswith("# the site's")
+    added = world.path(f"/var/lib/imsbot/backup/{samples.INCIDENT}/added").read_text()
+    assert added == "/opt/kata/libexec/virtiofsd\n"
+    for step in undo_plan(plan, ["install", "link", "tune"]):
+        assert isinstance(world.drive(step), Done)
+    assert world.read().kata_missing == ("/opt/kata/libexec/virtiofsd",)
+
+
+def test_an_older_broken_tree_is_exchanged_and_kept(world: World) -> None:
+    kept = [name for name in FILES if name != "libexec/virtiofsd"]
+    archives.lay_down(world.path("/opt/kata"), kept, lambda text: text.replace("3.17.0", "3.2.0"))
+    plan = plan_for(world)
+    carry_out(world, plan)
+    assert world.read().kata_tree.version == "3.17.0"
+    old = world.path(f"/opt/.imsbot-kata-old-{samples.INCIDENT}")
+    assert (old / "VERSION").read_text() == "3.2.0\n"
+    assert isinstance(plan, Plan)
+    for step in undo_plan(plan, ["install", "link", "tune"]):
+        assert isinstance(world.drive(step), Done)
+    assert world.read().kata_tree.version == "3.2.0"
+
+
+@pytest.mark.parametrize("cut", ["exchanged, not renamed", "by two renames, cut between"])
+def test_an_exchange_that_was_cut_short_is_finished(world: World, cut: str) -> None:
+    kept = [name for name in FILES if name != "libexec/virtiofsd"]
+    archives.lay_down(world.path("/opt/kata"), kept, lambda text: text.replace("3.17.0", "3.2.0"))
+    stage, install = node_steps(plan_for(world))[:2]
+    assert isinstance(world.drive(stage), Done)
+    tree, live = world.path(stage.tree), world.path("/opt/kata")
+    aside = world.path("/opt/aside")
+    if cut.startswith("exchanged"):
+        live.rename(aside)
+        tree.rename(live)
+        aside.rename(tree)
+    else:
+        live.rename(world.path(install.old))
+    assert isinstance(world.drive(install), Done)
+    assert world.read().kata_tree.version == "3.17.0"
+    assert (world.path(install.old) / "VERSION").read_text() == "3.2.0\n"
+
+
+def test_a_newer_version_is_never_replaced(world: World) -> None:
+    archives.lay_down(world.path("/opt/kata"), ["VERSION"], lambda text: text.replace("3.17.0", "3.21.0"))
+    diagnosis = plan_for(world)
+    assert isinstance(diagnosis, Diagnosis)
+    assert "newer than the configured 3.17.0" in diagnosis.why
+
+
+def test_files_that_the_site_edited_are_listed_instead_of_lost(world: World) -> None:
+    archives.lay_down(world.path("/opt/kata"), FILES, lambda text: text.replace("3.17.0", "3.2.0"))
+    world.path("/opt/kata/libexec/virtiofsd").unlink()
+    world.sh("touch -d @1600000000 /opt/kata/VERSION")
+    diagnosis = plan_for(world)
+    assert isinstance(diagnosis, Diagnosis)
+    assert f"{QEMU_TOML} (edited)" in diagnosis.why
+
+
+def test_a_wrong_checksum_is_refused_and_nothing_is_left(world: World, mirror: Mirror) -> None:
+    step = archives.stage(mirror.put(b"something else"), "0" * 64)
+    end = world.drive(step)
+    assert isinstance(end, Fail)
+    assert "not the pinned" in end.why
+    assert not list(world.path("/opt").iterdir())
+
+
+HOSTILE = {
+    "absolute": member("/opt/kata/bin/x", "x"),
+    "climbing": member("./opt/kata/../../etc/cron.d/x", "x"),
+    "elsewhere": member("./etc/passwd", "x"),
+    "link out": member("./opt/kata/x", type=tarfile.SYMTYPE, linkname="../../etc"),
+    "absolute link": member("./opt/kata/x", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+    "hard link out": member("./opt/kata/x", type=tarfile.LNKTYPE, linkname="etc/passwd"),
+    "device": member("./opt/kata/x", type=tarfile.CHRTYPE),
+    "setuid": member("./opt/kata/x", "x", 0o4755),
+    "root is a link": member("./opt/kata", type=tarfile.SYMTYPE, linkname="/etc"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_member_is_refused_and_nothing_is_left(world: World, mirror: Mirror, kind: str) -> None:
+    archive = archives.packed([*archives.good_members(), HOSTILE[kind]])
+    step = archives.stage(mirror.put(archive), archives.sha256(archive))
+    end = world.drive(step)
+    assert isinstance(end, Fail)
+    assert "refused" in end.why
+    assert not list(world.path("/opt").iterdir())
+
+
+def test_nothing_is_written_through_a_link_of_the_archive(world: World, mirror: Mirror) -> None:
+    inner = member("./opt/kata/inner", type=tarfile.SYMTYPE, linkname="bin")
+    archive = archives.packed([*archives.good_members(), inner, member("./opt/kata/inner/x", "x")])
+    end = world.drive(archives.stage(mirror.put(archive), archives.sha256(archive)))
+    assert isinstance(end, Fail)
+    assert "behind a link" in end.why
+
+
+def test_an_archive_of_another_version_is_refused(world: World, mirror: Mirror) -> None:
+    archive = archives.packed(archives.good_members())
+    end = world.drive(archives.stage(mirror.put(archive), archives.sha256(archive), "3.18.0"))
+    assert isinstance(end, Fail)
+    assert "the archive is Kata 3.17.0" in end.why
+
+
+def test_a_wrapper_that_works_is_left_and_a_dangling_link_is_replaced_and_given_back(world: World) -> None:
+    archives.lay_down(world.path("/opt/kata"), FILES)
+    wrapper = world.path("/usr/local/bin/containerd-shim-kata-v2")
+    wrapper.write_text("#!/bin/sh\n")
+    wrapper.chmod(0o755)
+    world.path(SHIM).symlink_to("/opt/gone")
+    plan = plan_for(world)
+    assert isinstance(plan, Plan), plan
+    carry_out(world, plan)
+    assert world.path(SHIM).readlink() == Path("/opt/kata/bin/containerd-shim-kata-v2")
+    assert wrapper.read_text() == "#!/bin/sh\n"
+    for step in undo_plan(plan, ["link"]):
+        assert isinstance(world.drive(step), Done)
+    assert world.path(SHIM).readlink() == Path("/opt/gone")
+
+
+def test_the_stock_list_of_annotations_is_widened_and_comments_stay(world: World) -> None:
+    archives.lay_down(world.path("/opt/kata"), FILES)
+    world.path(SHIM).symlink_to("/opt/kata/bin/containerd-shim-kata-v2")
+    plan = plan_for(world)
+    assert isinstance(plan, Plan), plan
+    assert next(p.name for p in plan.steps) == "tune"
+    mode = stat.S_IMODE(world.path(QEMU_TOML).stat().st_mode)
+    carry_out(world, plan)
+    text = world.path(QEMU_TOML).read_text()
+    wanted = '["enable_iommu", "virtio_fs_extra_args", "default_memory", "kernel_params", "cpu_features"]'
+    assert f"enable_annotations = {wanted}\n" in text
+    assert text.startswith("# a stock file\n")
+    assert stat.S_IMODE(world.path(QEMU_TOML).stat().st_mode) == mode
+    for step in undo_plan(plan, ["tune"]):
+        assert isinstance(world.drive(step), Done)
+    assert world.path(QEMU_TOML).read_text() == archives.STOCK
