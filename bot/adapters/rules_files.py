@@ -12,6 +12,8 @@ from bot.core.errors import InputError
 from bot.core.rules import RuleSet, parse_rules
 
 _MAX_BYTES = 1024 * 1024
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's is ten times as fast; a start without it is only slower."""
 
 
 def packaged_rules_dir() -> Path:
@@ -37,7 +39,7 @@ def _read(file: Path) -> object:
     if len(raw) > _MAX_BYTES:
         raise InputError(f"{file}: larger than 1 MiB, which no rule is; is it the right file?")
     try:
-        return yaml.safe_load(raw)
+        return yaml.load(raw, _LOADER)  # noqa: S506 - both are safe loaders
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = " ".join(str(error).split())
         raise InputError(f"{file}: not YAML: {where}") from error
