@@ -50,6 +50,7 @@ _WRAPPERS = (
 )
 _WRAPPER = re.compile("|".join(_WRAPPERS))
 _RUST_END = re.compile(r'"\)(?:: [a-z ]{1,30})?$')
+_BACKTRACE = "\n\nStack backtrace:"
 
 
 def causes(message: str) -> tuple[str, ...]:
@@ -70,7 +71,8 @@ def causes(message: str) -> tuple[str, ...]:
 
 def _unquote(text: str) -> str:
     """The Rust runtime prints its chain with Debug, so quotes and line ends arrive as two characters each."""
-    return _RUST_END.sub("", text).replace("\\n", "\n").replace('\\"', '"')
+    chain = _RUST_END.sub("", text).replace("\\n", "\n").replace('\\"', '"')
+    return chain.partition(_BACKTRACE)[0]
 
 
 def visible(text: str, limit: int) -> str:
