@@ -8,10 +8,13 @@ import re
 
 MAX_OUTPUT_CHARS = 64 * 1024
 
-_KEY_OF_A_VALUE = (
+_NAME = (
     r"[\w.-]*(?:auth|authorization|passwd|password|passphrase|token|secret|credentials?"
     r"|(?:api|access|private|secret)[-_]?key)"
 )
+_KEY = rf"(?<![\w./-]){_NAME}[\"']?[ \t]*"
+"""Not within a path: `/etc/passwd: Permission denied` holds no secret."""
+_QUOTED = r"""(?:"[^"\n]*"|'[^'\n]*')"""
 _MASKS = (
     (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
@@ -19,11 +22,10 @@ _MASKS = (
     ),
     (re.compile(r"(?i)\b(Bearer|Basic)[ \t]+[\w.~+/=-]{6,}"), r"\1 ***"),
     (re.compile(r"(://[^\s/:@]*):[^\s/@]+@"), r"\1:***@"),
-    (
-        re.compile(rf"""(?i)({_KEY_OF_A_VALUE}["']?[ \t]*[:=][ \t]*)(?:"[^"\n]*"|'[^'\n]*'|[^\s,;}}\]]+)"""),
-        r"\1***",
-    ),
-    (re.compile(rf"(?i)(--?{_KEY_OF_A_VALUE}[ \t]+)(?!-)\S+"), r"\1***"),
+    # `key: value` of YAML and of headers may go on to the end of its line.
+    (re.compile(rf"(?i)({_KEY}=[ \t]*)(?:{_QUOTED}|[^\s,;}}\]]+)"), r"\1***"),
+    (re.compile(rf"(?i)({_KEY}:[ \t]*)(?:{_QUOTED}|[^\n,}}\]]+)"), r"\1***"),
+    (re.compile(rf"(?i)(?<!\S)(--?{_NAME}[ \t]+)(?!-)\S+"), r"\1***"),
 )
 
 

@@ -96,25 +96,26 @@ class SshShell:
         at once.
         """
         _checked(unit)
-        last: TemporaryError | None = None
+        why = "the node has not answered yet"
+        cause: TemporaryError | None = None
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
+                    # At most half of what is left: the answer must be back in time.
+                    wait_s = min(COLLECT_TURN_S, max(0.2, (deadline - loop.time()) / 2))
                     try:
-                        wait_s = max(0.0, min(COLLECT_TURN_S, deadline - loop.time()))
                         reply = await self._ask("collect", unit=unit, wait_s=wait_s, waits_s=wait_s)
                     except TemporaryError as error:
-                        last = error
+                        why, cause = str(error), error
                         await asyncio.sleep(PAUSE_S)
                         continue
-                    last = None
                     if reply.state != "running":
                         return _outcome(reply)
+                    why, cause = "it still runs", None
         except TimeoutError:
-            why = str(last) if last else "it still runs"
-            raise UnreachableError(f"{self.node}: {unit} has not ended within {timeout_s:g} s: {why}") from last
+            raise UnreachableError(f"{self.node}: {unit} has not ended within {timeout_s:g} s: {why}") from cause
 
     async def running_units(self) -> Sequence[str]:
         return (await self._ask("running")).units

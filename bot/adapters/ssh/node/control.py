@@ -158,7 +158,7 @@ def settle(unit: str) -> Record:
     reply = dict(tail(directory), state="ended", kind=result["kind"], exit_code=result.get("exit_code"))
     reply["why"] = result.get("why", "")
     if result.get("lost"):
-        reply["output"], reply["cut"] = result["kept"], True
+        reply["output"], reply["cut"] = result["kept"], result["cut"]
         reply["why"] = f"{reply['why']} (its output could not be kept: {result['lost']})".strip()
     return reply
 

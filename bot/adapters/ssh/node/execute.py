@@ -16,6 +16,7 @@ import time
 from typing import Any, Callable, List, Optional
 
 from bot.adapters.ssh.node import state
+from bot.adapters.ssh.node.state import Record
 
 OUTPUT_BYTES = 512 * 1024
 """Of the newest output and of the part before it: 1 MiB in all, whatever the command writes."""
@@ -33,6 +34,7 @@ class Output:
     def __init__(self, path: str) -> None:
         self.path = path
         self.kept = b""
+        self.cut = False
         self.lost = ""
         self._size = 0
         self._fd = self._create()
@@ -42,7 +44,9 @@ class Output:
         return os.open(self.path, flags, 0o600)
 
     def add(self, chunk: bytes) -> None:
-        self.kept = (self.kept + chunk)[-KEPT_BYTES:]
+        self.kept += chunk
+        if len(self.kept) > KEPT_BYTES:
+            self.kept, self.cut = self.kept[-KEPT_BYTES:], True
         if self.lost:
             return
         try:
@@ -130,7 +134,7 @@ def _follow(child: "subprocess.Popen[bytes]", output: Output, over: Callable[[],
     assert child.stdout is not None
     pipe = child.stdout.fileno()
     writing = True
-    ended_at = None  # type: Optional[float]
+    ended_at: Optional[float] = None
     while True:
         if not writing:
             time.sleep(0.02)
@@ -159,8 +163,7 @@ def _end(child: "subprocess.Popen[bytes]", output: Output) -> None:
 
 
 def _conclude(directory: str, output: Output, kind: str, exit_code: Optional[int], why: str) -> None:
-    more = {"why": why}
+    more: Record = {"why": why}
     if output.lost:
-        more["lost"] = output.lost
-        more["kept"] = base64.b64encode(output.kept).decode("ascii")
+        more.update(lost=output.lost, kept=base64.b64encode(output.kept).decode("ascii"), cut=output.cut)
     state.write_result(directory, kind, exit_code, **more)
