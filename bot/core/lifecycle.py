@@ -19,6 +19,7 @@ from bot.core.model import (
     Diagnosis,
     Family,
     IncidentId,
+    Mode,
     NodeRef,
     Plan,
     PlannedStep,
@@ -294,7 +295,8 @@ def decide(i: Incident, now: datetime, *, remind_at: float, start_within_s: floa
         case Phase.OPENED:
             return Hop.PLAN
         case Phase.PLANNED:
-            return Hop.ASK
+            assert i.plan is not None
+            return Hop.START if i.plan.approval is Mode.NONE else Hop.ASK
         case Phase.ASKED:
             return _decide_asked(i, now, remind_at)
         case Phase.APPROVED:

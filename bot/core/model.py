@@ -134,6 +134,8 @@ class Sighting(Struct, frozen=True):
     message: str
     """The cluster's words, cut and with control characters shown as codes."""
     at: datetime
+    blocked: str = ""
+    """Why these very words must not lead to a repair, although their family may."""
 
 
 class PlannedStep(Struct, frozen=True):
@@ -173,6 +175,8 @@ class Plan(Struct, frozen=True):
     """Jobs that would die, approved beside the digest; a new member asks again."""
     notes: tuple[str, ...] = ()
     """Warnings and remarks for the card: a foreign `kata` kept, runners-up of a node choice."""
+    approval: Mode = Mode.REQUIRED
+    """The strictest of the matched rules; resolved here, so that a change of rules changes no repair in flight."""
 
     @property
     def disruption(self) -> Disruption:

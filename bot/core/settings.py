@@ -100,9 +100,7 @@ class Kata(Section):
     file_mem_backend: RemotePath | None = "/var/lib/kata"
     """Where QEMU backs guest memory; unset leaves the node's value alone (CASMCMS-8820)."""
     runtime_class: DnsLabel = "kata-qemu"
-    overhead: dict[Literal["memory", "cpu"], str] = Field(
-        default_factory=lambda: {"memory": "160Mi", "cpu": "250m"}
-    )
+    overhead: dict[str, str] = Field(default_factory=lambda: {"memory": "160Mi", "cpu": "250m"})
     """Of the RuntimeClass; CSM's values, not to be tuned here."""
     min_free_bytes: int = Field(default=4 * 1024**3, gt=0)
     """Free space wanted where the archive is staged and unpacked."""

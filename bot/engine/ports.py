@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from bot.core import world
 from bot.core.action import ApiChange, Command, Outcome
 from bot.core.entries import Entry, History
 from bot.core.facts.cluster import ClusterFacts, Reads
@@ -65,8 +66,8 @@ class Lease(Protocol):
     def fresh(self) -> bool:
         """Held, and renewed less than a third of its duration ago by the monotonic clock."""
 
-    def keep(self) -> None:
-        """Do not release at the end: a command may still run on the node (invariant 5)."""
+    def keep(self, busy: bool) -> None:
+        """While `busy`, a command may be running on the node: the end does not release the Lease (invariant 5)."""
 
 
 class Leases(Protocol):
@@ -119,7 +120,7 @@ class Cards(Protocol):
         """
 
 
-class World(Protocol):
+class World(world.World, Protocol):
     """The watch's cache, as far as the engine reads it."""
 
     def workers(self) -> Sequence[Node]: ...

@@ -1,0 +1,12 @@
+"""Cards where there is no Slack: nothing is shown, answers come by `imsbot approve` and `imsbot deny` only."""
+
+from bot.core.lifecycle import Incident
+from bot.core.model import CardRef
+
+
+class SilentCards:
+    def show(self, incident: Incident) -> None:
+        """`imsbot incidents` and `imsbot show` tell the state."""
+
+    async def deliver(self, incident: Incident) -> CardRef | None:  # noqa: ARG002 - the port's signature
+        return None

@@ -1,0 +1,126 @@
+"""`imsbot check`: configuration and rules first, then one line for each thing that must be reachable."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
+from bot.config import SlackTokens, load_settings, slack_tokens
+from bot.core.errors import BotError
+from bot.core.model import NodeRef
+from bot.core.objects import Node
+from bot.core.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.app import Reach
+
+MIRROR_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One line of the result."""
+
+    what: str
+    ok: bool
+    found: str
+
+
+def check_command(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+    """Check the configuration and the rules, then reach the API, every worker, Slack and the mirror. Changes nothing.
+
+    Exit code 2 for a configuration that cannot be used, 1 when something cannot be reached.
+    """
+    settings = load_settings(config)
+    tokens = slack_tokens(settings, os.environ) if settings.slack.enabled else None
+    results = asyncio.run(_collect(settings, tokens, None if output is Output.JSON else Console()))
+    if output is Output.JSON:
+        print_json(results)
+    if not all(result.ok for result in results):
+        raise typer.Exit(1)
+
+
+async def _collect(settings: Settings, tokens: SlackTokens | None, console: Console | None) -> list[Checked]:
+    results = []
+    async for result in _checks(settings, tokens):
+        results.append(result)
+        if console is not None:
+            mark = Text("ok  ", "green") if result.ok else Text("FAIL", "bold red")
+            console.print(Text.assemble(mark, f"  {result.what}: ", (result.found, "dim" if result.ok else "")))
+    return results
+
+
+async def _checks(settings: Settings, tokens: SlackTokens | None) -> AsyncIterator[Checked]:
+    from bot.app import reach  # the parts cost a second to import; `--help` should not wait for them
+
+    yield Checked("configuration", True, "every key is understood")
+    async with reach(settings) as r:
+        yield Checked("rules", True, f"{len(r.rules.rules)} families, their examples and near misses agree")
+        workers: list[Node] = []
+        try:
+            version = await r.api.server_version()
+            workers = await r.workers()
+            yield Checked("Kubernetes API", True, f"{version}, {len(workers)} workers that may be touched")
+        except BotError as error:
+            yield Checked("Kubernetes API", False, str(error))
+        for result in await asyncio.gather(*(_check_node(r, node) for node in workers)):
+            yield result
+    yield await _check_slack(settings, tokens)
+    if settings.kata.archive is not None:
+        yield await _check_mirror(settings.kata.archive.url)
+
+
+async def _check_node(r: "Reach", node: Node) -> Checked:
+    name = node.metadata.name
+    try:
+        facts = await r.looker.node_facts(NodeRef(name, node.metadata.uid))
+    except BotError as error:
+        return Checked(f"node {name}", False, str(error))
+    kata = facts.kata_tree.version or "none"
+    return Checked(f"node {name}", True, f"facts readable over SSH, containerd {facts.unit.version}, Kata {kata}")
+
+
+async def _check_slack(settings: Settings, tokens: SlackTokens | None) -> Checked:
+    if tokens is None:
+        return Checked("Slack", True, "switched off; answers come by `imsbot approve` only")
+    from bot.adapters.slack.api import SlackApi
+
+    async with aiohttp.ClientSession() as session:
+        api = SlackApi(tokens.bot.get_secret_value(), settings.slack.api_url, session)
+        try:
+            team = await api.team()
+            refused = []
+            for user in settings.slack.approvers:
+                if objection := (await api.user(user)).objection:
+                    refused.append(f"{user} is {objection}")
+        except BotError as error:
+            return Checked("Slack", False, str(error))
+    if team != settings.slack.team:
+        return Checked(
+            "Slack", False, f"the token belongs to workspace {team}, slack.team is {settings.slack.team}"
+        )
+    if not settings.slack.approvers:
+        return Checked("Slack", False, "slack.approvers is empty, so nobody can approve")
+    if refused:
+        return Checked("Slack", False, f"approvers that will be refused: {', '.join(refused)}")
+    return Checked("Slack", True, f"workspace {team}, {len(settings.slack.approvers)} approvers")
+
+
+async def _check_mirror(url: str) -> Checked:
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=MIRROR_TIMEOUT_S)) as session,
+            session.head(url, allow_redirects=True) as response,
+        ):
+            length = response.headers.get("Content-Length", "of unknown size")
+            found = f"{url}: HTTP {response.status}, {length} bytes (seen from here, not from the nodes)"
+            return Checked("archive", response.status == 200, found)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return Checked("archive", False, f"{url}: {error or type(error).__name__}")

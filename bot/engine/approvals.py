@@ -1,0 +1,105 @@
+"""Decides a person's answer to a card: who may answer, to which plan, and who was first (design.md 2, 4.1).
+
+Slack's buttons and `imsbot approve` come through the same door. The decision is taken without an await, so of two
+clicks exactly one is first; the worker then journals it, and only the journaled answer lets a repair start.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.core import entries as e
+from bot.core.lifecycle import Incident, Phase
+from bot.core.model import Actor, Digest, IncidentId
+from bot.core.settings import Slack
+from bot.engine.desk import Desk
+from bot.engine.ports import Clock
+
+
+class Reply(StrEnum):
+    """What the person is told at once."""
+
+    ACCEPTED = "accepted"
+    NOT_APPROVER = "not-approver"
+    WRONG_TEAM = "wrong-team"
+    UNKNOWN = "unknown"
+    ANSWERED = "answered"
+    SUPERSEDED = "superseded"
+    NOT_WAITING = "not-waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Approve or deny, bound to one plan digest."""
+
+    incident: IncidentId
+    digest: Digest
+    approve: bool
+    actor: Actor
+
+
+class Approvals:
+    def __init__(self, desk: Desk, slack: Slack, clock: Clock) -> None:
+        self._desk = desk
+        self._slack = slack
+        self._clock = clock
+        self._first: dict[IncidentId, datetime] = {}
+        """Incident -> when the plan that was answered had been made; an answer counts once per plan."""
+
+    def answer(self, answer: Answer) -> tuple[Reply, str]:
+        """The decision and a sentence for the person. Never awaits."""
+        refused = self._may_not(answer.actor)
+        if refused is not None:
+            return refused
+        worker = self._desk.worker(answer.incident)
+        if worker is None:
+            return self._not_open(answer.incident)
+        incident = worker.incident
+        if self._answered(incident) or incident.answer is not None:
+            return Reply.ANSWERED, _who_answered(incident)
+        if incident.phase not in {Phase.PLANNED, Phase.ASKED} or incident.plan is None:
+            return Reply.NOT_WAITING, f"Incident {incident.id} waits for no answer: it is {incident.phase}."
+        if incident.plan.digest != answer.digest:
+            return (
+                Reply.SUPERSEDED,
+                "The plan has changed since this card was drawn; look at the new one and answer that.",
+            )
+        assert incident.planned_at is not None
+        self._first[incident.id] = incident.planned_at
+        worker.tell(
+            e.Answered(at=self._clock.now(), actor=answer.actor, approve=answer.approve, digest=answer.digest)
+        )
+        return Reply.ACCEPTED, "Approved." if answer.approve else "Denied."
+
+    def _answered(self, incident: Incident) -> bool:
+        return incident.planned_at is not None and self._first.get(incident.id) == incident.planned_at
+
+    def _may_not(self, actor: Actor) -> tuple[Reply, str] | None:
+        """Slack users are checked by user id and team id; the control socket lets in only its owner and root."""
+        if actor.via != "slack":
+            return None
+        if not self._slack.approvers:
+            return Reply.NOT_APPROVER, "Nobody may answer: `slack.approvers` of the bot's configuration is empty."
+        if self._slack.team is None or actor.team != self._slack.team:
+            return Reply.WRONG_TEAM, "Answers are taken only from members of the bot's own workspace."
+        if actor.user not in self._slack.approvers:
+            return (
+                Reply.NOT_APPROVER,
+                "You are not on the list of approvers (`slack.approvers`), so nothing happened.",
+            )
+        return None
+
+    def _not_open(self, incident_id: IncidentId) -> tuple[Reply, str]:
+        incident = self._desk.find(incident_id)
+        if incident is None:
+            return Reply.UNKNOWN, f"There is no incident {incident_id} in this bot's journal."
+        return Reply.NOT_WAITING, f"Incident {incident_id} is closed ({incident.result}); nothing happened."
+
+
+def _who_answered(incident: Incident) -> str:
+    if incident.answer is None:
+        return "Somebody answered this a moment ago."
+    verb = "approved" if incident.answer.approve else "denied"
+    who = incident.answer.actor.user
+    name = f"<@{who}>" if incident.answer.actor.via == "slack" else who
+    return f"This was already {verb} by {name}."

@@ -1,0 +1,57 @@
+"""What a person at the terminal may ask the running bot: the same gates as Slack's buttons, and more doors."""
+
+from bot.core import entries as e
+from bot.core.lifecycle import Phase
+from bot.core.model import Actor, Digest, IncidentId, Target, TargetKind
+from bot.engine.approvals import Answer, Approvals, Reply
+from bot.engine.desk import Desk
+from bot.engine.ports import Clock, World
+
+
+class Commands:
+    """Each method returns (whether it was taken, a sentence, the incident's id or "")."""
+
+    def __init__(self, desk: Desk, approvals: Approvals, world: World, clock: Clock) -> None:
+        self._desk = desk
+        self._approvals = approvals
+        self._world = world
+        self._clock = clock
+
+    def answer(self, incident_id: str, digest: str, approve: bool, actor: Actor) -> tuple[bool, str, str]:
+        incident = self._desk.find(incident_id)
+        current = incident.plan.digest if incident and incident.plan else ""
+        reply, text = self._approvals.answer(
+            Answer(IncidentId(incident_id), Digest(digest or current), approve, actor)
+        )
+        return reply is Reply.ACCEPTED, text, incident_id
+
+    def repair(self, node_name: str, actor: Actor) -> tuple[bool, str, str]:
+        node = next((n for n in self._world.workers() if n.metadata.name == node_name), None)
+        if node is None:
+            known = ", ".join(n.metadata.name for n in self._world.workers()) or "none"
+            return False, f"{node_name} is not a worker that this bot may touch; those are: {known}", ""
+        target = Target(TargetKind.NODE, node.metadata.name, node.metadata.uid)
+        incident = self._desk.repair(target, actor)
+        return True, f"Incident {incident} looks at {node_name}; nothing happens without an approval.", incident
+
+    def release(self, node_name: str, actor: Actor) -> tuple[bool, str, str]:
+        held = list(self._desk.held_on(node_name))
+        if not held:
+            return False, f"No incident is held on {node_name}.", ""
+        for worker in held:
+            worker.tell(e.ReleaseAsked(at=self._clock.now(), actor=actor))
+        ids = ", ".join(w.incident.id for w in held)
+        return True, f"Giving back what is ours on {node_name} (incident {ids}).", held[0].incident.id
+
+    def abort(self, incident_id: str, actor: Actor) -> tuple[bool, str, str]:
+        worker = self._desk.worker(incident_id)
+        if worker is None:
+            return False, f"There is no open incident {incident_id}.", ""
+        if worker.incident.phase in {Phase.UNDOING, Phase.HELD}:
+            return (
+                False,
+                f"Incident {incident_id} is {worker.incident.phase}; there is no plan to stop.",
+                incident_id,
+            )
+        worker.tell(e.AbortAsked(at=self._clock.now(), actor=actor))
+        return True, f"Incident {incident_id} stops before its next command and undoes what it did.", incident_id

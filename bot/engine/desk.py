@@ -1,0 +1,245 @@
+"""Where sightings and people meet incidents: opens them, keeps one worker per target, and routes what is said.
+
+Everything here is decided without an await, so two sightings of one target cannot open two incidents and two
+clicks cannot both be first. Storms and quiet rules block entry only; a worker that runs is never touched by them.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import structlog
+
+from bot.core import entries as e
+from bot.core.errors import BotError, JournalError
+from bot.core.lifecycle import Incident, Phase, fold
+from bot.core.model import Actor, Diagnosis, Family, IncidentId, Plan, Sighting, Target
+from bot.core.names import new_incident_id
+from bot.core.quiet import Quiet, attempts, quiet_of
+from bot.core.storm import Storm
+from bot.engine.look import Conclusion, Subject
+from bot.engine.parts import Parts
+from bot.engine.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+QUIET_LOOK_S = 600.0
+"""At most one look in this time at a target that is quiet."""
+
+
+class Desk:
+    """All incidents of this journal, open and closed."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._closed: dict[IncidentId, Incident] = {}
+        self._workers: dict[IncidentId, Worker] = {}
+        self._tasks: dict[IncidentId, asyncio.Task[None]] = {}
+        self._echoes: dict[IncidentId, int] = defaultdict(int)
+        self._looked: dict[str, float] = {}
+        self._looks: set[asyncio.Task[None]] = set()
+        self._storm = Storm(parts.settings.limits)
+        self._journal_lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    # Start and end
+
+    async def resume(self) -> None:
+        """Read the journal and go on with every open incident at its hop. Raises JournalError."""
+        for incident_id, history in (await self._parts.journal.read()).items():
+            if not history.entries:
+                log.error("incident not readable", incident=incident_id, why=history.unknown)
+                continue
+            incident = fold(incident_id, history.entries)
+            if history.unknown:
+                incident = replace(incident, phase=Phase.HELD, held=history.unknown)
+            if incident.open:
+                self._employ(incident)
+            else:
+                self._closed[incident_id] = incident
+
+    async def run(self) -> None:
+        """Returns never; raises JournalError when a worker could not write the journal."""
+        await self._journal_lost
+
+    async def stop(self, grace_s: float) -> None:
+        """No new command starts; a running one may end within `grace_s`, then its unit's own bound ends it."""
+        for worker in self._workers.values():
+            worker.stop()
+        tasks = [*self._tasks.values(), *self._looks]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace_s)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """Drop everything at once, as SIGKILL would; the journal and the nodes know how to go on."""
+        tasks = [*self._tasks.values(), *self._looks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _employ(self, incident: Incident) -> Worker:
+        worker = Worker(self._parts, incident)
+        self._workers[incident.id] = worker
+        self._tasks[incident.id] = asyncio.create_task(self._work(worker), name=f"incident {incident.id}")
+        return worker
+
+    async def _work(self, worker: Worker) -> None:
+        """The outermost boundary of one incident: whatever happens in it stays in it, but for the journal."""
+        incident_id = worker.incident.id
+        try:
+            await worker.run()
+        except JournalError as error:
+            self._lose(error)
+            return
+        except Exception:
+            log.exception("worker stopped", incident=incident_id)
+            await self._hold_after_crash(worker)
+        if not worker.incident.open:
+            self._closed[incident_id] = worker.incident
+            del self._workers[incident_id], self._tasks[incident_id]
+
+    async def _hold_after_crash(self, worker: Worker) -> None:
+        """A defect of ours: the incident is held, so that a person looks before anything else happens."""
+        try:
+            await worker.hold("the program met an error of its own; its log has the details")
+        except JournalError as error:
+            self._lose(error)
+
+    def _lose(self, error: JournalError) -> None:
+        if not self._journal_lost.done():
+            self._journal_lost.set_exception(error)
+
+    # What is known
+
+    def incidents(self) -> list[Incident]:
+        """Newest first."""
+        everything = [*self._closed.values(), *(w.incident for w in self._workers.values())]
+        return sorted(everything, key=lambda i: i.opened_at, reverse=True)
+
+    def find(self, incident_id: str) -> Incident | None:
+        key = IncidentId(incident_id)
+        worker = self._workers.get(key)
+        return worker.incident if worker else self._closed.get(key)
+
+    def worker(self, incident_id: str) -> Worker | None:
+        return self._workers.get(IncidentId(incident_id))
+
+    def _open_on(self, target: Target) -> Worker | None:
+        print_ = target.fingerprint
+        return next((w for w in self._workers.values() if w.incident.target.fingerprint == print_), None)
+
+    def _past_of(self, target: Target) -> list[Incident]:
+        return [i for i in self._closed.values() if i.target.fingerprint == target.fingerprint]
+
+    # Sightings
+
+    def sight(self, target: Target, sighting: Sighting) -> IncidentId | None:
+        """A true failure was seen. The id of the incident that it belongs to; `None` when it stays quiet."""
+        worker = self._open_on(target) or self._chosen_for(target)
+        if worker is not None:
+            worker.tell(e.Sighted(at=self._parts.clock.now(), sighting=sighting))
+            return worker.incident.id
+        quiet = quiet_of(
+            sighting.family, self._past_of(target), self._parts.clock.now(), self._parts.settings.limits
+        )
+        if quiet is not None:
+            self._count_quietly(target, sighting, quiet)
+            return None
+        return self._open(target, sighting, None)
+
+    def _chosen_for(self, target: Target) -> Worker | None:
+        """An incident that chose its node was opened for the RuntimeClass: its pods still name that."""
+        if target.node is not None:
+            return None
+        chosen = (w for w in self._workers.values() if w.incident.chosen is not None)
+        return next((w for w in chosen if w.incident.serves(target.name)), None)
+
+    def _count_quietly(self, target: Target, sighting: Sighting, quiet: Quiet) -> None:
+        old = quiet.incident
+        self._echoes[old.id] += 1
+        self._parts.cards.show(replace(old, echoes=self._echoes[old.id]))
+        now = self._parts.clock.monotonic()
+        if not quiet.look or now - self._looked.get(target.fingerprint, -QUIET_LOOK_S) < QUIET_LOOK_S:
+            return
+        self._looked[target.fingerprint] = now
+        look = asyncio.create_task(self._look_at_quiet(target, sighting, old))
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
+
+    async def _look_at_quiet(self, target: Target, sighting: Sighting, old: Incident) -> None:
+        subject = Subject(old.id, target, (sighting,), self._parts.clock.now())
+        try:
+            conclusion = await self._parts.looker.look(subject)
+        except BotError as error:
+            log.info("quiet target not readable", target=target.name, error=str(error))
+            return
+        if _is_news(conclusion, old) and self._open_on(target) is None:
+            self._open(target, sighting, None)
+
+    def _open(self, target: Target, sighting: Sighting | None, actor: Actor | None) -> IncidentId:
+        incident_id = new_incident_id()
+        opened = e.Opened(at=self._parts.clock.now(), target=target, sighting=sighting, actor=actor)
+        incident = fold(incident_id, [opened])
+        worker = Worker(self._parts, incident)
+        self._workers[incident_id] = worker
+        why = self._reason_to_wait(target, sighting) if actor is None else None
+        self._tasks[incident_id] = asyncio.create_task(
+            self._begin(worker, opened, why), name=f"incident {incident_id}"
+        )
+        return incident_id
+
+    def _reason_to_wait(self, target: Target, sighting: Sighting | None) -> str | None:
+        """A storm, or too many attempts on this target: then a person must pick it."""
+        if sighting is None:
+            return None
+        limits = self._parts.settings.limits
+        tried = attempts(self._past_of(target), self._parts.clock.now(), limits)
+        if tried >= limits.attempts_per_target:
+            return f"{target.name} was repaired {tried} times lately and fails again: look for the cause first"
+        if target.node is None:
+            return None
+        workers = len(self._parts.world.workers())
+        return self._storm.why(sighting.family, target.name, workers, self._parts.clock.monotonic())
+
+    async def _begin(self, worker: Worker, opened: e.Opened, wait_why: str | None) -> None:
+        try:
+            await self._parts.journal.append(worker.incident.id, opened)
+            if wait_why is not None:
+                await worker.record(e.Unasked(at=self._parts.clock.now(), why=wait_why))
+        except JournalError as error:
+            self._lose(error)
+            return
+        await self._work(worker)
+
+    # People
+
+    def repair(self, target: Target, actor: Actor) -> IncidentId:
+        """A person asks for a repair: past quiet rules and storms, never past a plan's question."""
+        worker = self._open_on(target)
+        if worker is None:
+            return self._open(target, None, actor)
+        if worker.incident.phase is Phase.UNASKED:
+            worker.tell(e.Picked(at=self._parts.clock.now(), actor=actor))
+        return worker.incident.id
+
+    def held_on(self, node: str) -> Iterable[Worker]:
+        return [
+            w for w in self._workers.values() if w.incident.phase is Phase.HELD and w.incident.target.name == node
+        ]
+
+    def echoes(self) -> Mapping[IncidentId, int]:
+        return dict(self._echoes)
+
+
+def _is_news(conclusion: Conclusion, old: Incident) -> bool:
+    """Whether a look at a quiet target shows another plan or diagnosis than the one that ended."""
+    if isinstance(conclusion, Plan):
+        return old.plan is None or conclusion.digest != old.plan.digest
+    if isinstance(conclusion, Diagnosis):
+        return old.diagnosis is None or _evidence(conclusion) != _evidence(old.diagnosis)
+    return False
+
+
+def _evidence(diagnosis: Diagnosis) -> tuple[Family, frozenset[str]]:
+    return diagnosis.family, frozenset(b.check for b in diagnosis.blockers)

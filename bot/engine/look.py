@@ -1,0 +1,160 @@
+"""One look at a target: facts from the API and the node, and what follows from them.
+
+Read-only. The same look is taken before asking, after the answer, for `imsbot plan`, and for a target that is
+quiet. It holds no Lease.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from bot.core.classify import classify
+from bot.core.facts import Facts, NodeFacts, node_script, parse_node
+from bot.core.facts.cluster import Reads
+from bot.core.lifecycle import Incident
+from bot.core.model import Diagnosis, Family, IncidentId, Mode, NodeRef, Plan, Sighting, Target, TargetKind, Verb
+from bot.core.names import canary_name
+from bot.core.rules import RuleSet
+from bot.core.settings import Settings
+from bot.engine.ports import Clock, Cluster, Nodes, NodeShell
+from bot.steps.planner import Nothing, make_plan
+from bot.steps.situation import Situation
+
+log = structlog.get_logger(__name__)
+
+Conclusion = Plan | Diagnosis | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a look is about: the part of an incident that decides which facts are read and what may be planned."""
+
+    incident: IncidentId
+    target: Target
+    sightings: tuple[Sighting, ...]
+    began: datetime
+
+    @classmethod
+    def of(cls, incident: Incident) -> "Subject":
+        return cls(incident.id, incident.target, incident.sightings, incident.opened_at)
+
+    @property
+    def runtime_class(self) -> str | None:
+        if self.target.kind is not TargetKind.NODE:
+            return self.target.name
+        return next((s.runtime_class for s in self.sightings if s.runtime_class), None)
+
+    @property
+    def pods(self) -> tuple[tuple[str, str], ...]:
+        return tuple(dict.fromkeys((s.namespace, s.name) for s in self.sightings if s.kind == "Pod"))
+
+    @property
+    def jobs(self) -> tuple[tuple[str, str], ...]:
+        return tuple(dict.fromkeys((s.namespace, s.job_name) for s in self.sightings if s.job_name))
+
+
+class Looker:
+    """Gathers facts and plans from them."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        rules: RuleSet,
+        cluster: Cluster,
+        nodes: Nodes,
+        clock: Clock,
+        parse: Callable[[bytes], NodeFacts] = parse_node,
+    ) -> None:
+        self._settings = settings
+        self._rules = rules
+        self._cluster = cluster
+        self._nodes = nodes
+        self._clock = clock
+        self._parse = parse
+
+    async def facts(
+        self, subject: Subject, shell: NodeShell | None, *, with_node: bool = True, began: datetime | None = None
+    ) -> Facts:
+        """One round: one exec on the node (when there is a shell) beside the API's reads."""
+        reads = Reads(
+            target=subject.target,
+            runtime_class=subject.runtime_class or self._settings.kata.runtime_class,
+            canary=(self._settings.canary.namespace, canary_name(subject.incident)),
+            pods=subject.pods,
+            jobs=subject.jobs,
+        )
+        cluster = asyncio.ensure_future(self._cluster.facts(reads))
+        try:
+            node = await self._read_node(shell) if shell and with_node else None
+            return Facts(
+                now=self._clock.now(),
+                began=began or subject.began,
+                incident=subject.incident,
+                node=node,
+                cluster=await cluster,
+                outcomes={},
+                classify=lambda event: classify(event, self._rules).family,
+            )
+        finally:
+            cluster.cancel()
+
+    async def look(self, subject: Subject, shell: NodeShell | None = None) -> Conclusion:
+        """Raises UnreachableError, HostKeyError, UnknownFactError, ForbiddenError: nothing is decided then."""
+        if (diagnosis := self._never_repaired(subject)) is not None:
+            return diagnosis
+        node = subject.target.node
+        if node is None or shell is not None:
+            return self._conclude(subject, await self.facts(subject, shell))
+        async with self._nodes.shell(node) as opened:
+            return self._conclude(subject, await self.facts(subject, opened))
+
+    async def node_facts(self, node: NodeRef) -> NodeFacts:
+        """Only the node's own facts, over a connection of their own."""
+        async with self._nodes.shell(node) as shell:
+            return await self._read_node(shell)
+
+    def _conclude(self, subject: Subject, facts: Facts) -> Conclusion:
+        families = tuple(dict.fromkeys(s.family for s in subject.sightings))
+        situation = Situation(
+            target=subject.target,
+            families=families,
+            ceiling=self._ceiling(families),
+            incident=subject.incident,
+            facts=facts,
+            settings=self._settings,
+        )
+        conclusion = make_plan(situation)
+        blocked = [s.blocked for s in subject.sightings if s.blocked]
+        if blocked and len(blocked) == len(subject.sightings) and not isinstance(conclusion, Diagnosis):
+            return Diagnosis(families[-1], f"{subject.target.name} is not repaired: {'; '.join(blocked)}")
+        if isinstance(conclusion, Plan):
+            return msgspec.structs.replace(conclusion, approval=self._approval(families))
+        return conclusion
+
+    def _never_repaired(self, subject: Subject) -> Diagnosis | None:
+        """What the rules say about families that nobody should repair by machine; no node is looked at for it."""
+        rules = [self._rules.of(s.family) for s in subject.sightings]
+        if not rules or any(rule is None or rule.repairs for rule in rules):
+            return None
+        last, rule = subject.sightings[-1], rules[-1]
+        assert rule is not None
+        return Diagnosis(rule.family, f"{rule.summary}: {last.message}", guidance=rule.guidance)
+
+    def _ceiling(self, families: Sequence[Family]) -> frozenset[Verb]:
+        """What the matched rules allow together; a repair that a person asked for may use what any rule allows."""
+        matched = [r for r in self._rules.rules if r.family in families] or list(self._rules.rules)
+        return frozenset(verb for rule in matched for verb in rule.steps)
+
+    def _approval(self, families: Sequence[Family]) -> Mode:
+        """Without a question only when every matched rule says so."""
+        matched = [r for r in self._rules.rules if r.family in families and r.repairs]
+        unasked = bool(matched) and all(r.approval is Mode.NONE for r in matched)
+        return Mode.NONE if unasked else Mode.REQUIRED
+
+    async def _read_node(self, shell: NodeShell) -> NodeFacts:
+        return self._parse(await shell.read(node_script(self._settings)))

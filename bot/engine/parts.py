@@ -1,0 +1,25 @@
+"""The parts that every worker shares; `app.py` builds them once."""
+
+import asyncio
+from dataclasses import dataclass
+
+from bot.core.settings import Settings
+from bot.engine.look import Looker
+from bot.engine.ports import Cards, Clock, Cluster, Journal, Leases, Nodes, World
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a worker talks to."""
+
+    settings: Settings
+    journal: Journal
+    cluster: Cluster
+    nodes: Nodes
+    leases: Leases
+    cards: Cards
+    world: World
+    clock: Clock
+    looker: Looker
+    fleet: asyncio.Semaphore
+    """`limits.concurrent_repairs` slots."""

@@ -1,0 +1,191 @@
+"""Hops 6 to 9 of one incident: under a fleet slot, the Lease and the node's epoch (design.md 4.1, 5).
+
+Entered anew after every interruption: a lost Lease, an unreachable node, a restart of the program. What has been
+done is in the journal, what is true is in the facts, so there is no state of its own worth keeping.
+"""
+
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+import structlog
+
+from bot.core import entries as e
+from bot.core.errors import BotError, JournalError, TemporaryError
+from bot.core.facts import Facts
+from bot.core.lifecycle import Incident, Phase, StepProgress
+from bot.core.model import Diagnosis, Family, Plan
+from bot.core.plan import within
+from bot.engine.look import Conclusion, Subject
+from bot.engine.parts import Parts
+from bot.engine.ports import Lease, NodeShell
+from bot.engine.runner import Runner, StepFailed, Stopping, TakenOver
+from bot.steps.planner import undo_plan
+
+log = structlog.get_logger(__name__)
+
+FLEET_RETRY_S = 1.0
+INTERRUPTED_RETRY_S = 3.0
+
+
+class Owner(Protocol):
+    """The worker, as a repair sees it."""
+
+    @property
+    def incident(self) -> Incident: ...
+
+    @property
+    def stopping(self) -> bool: ...
+
+    async def record(self, entry: e.Entry) -> None: ...
+
+    async def drain_inbox(self) -> None: ...
+
+    async def wait(self, timeout_s: float) -> None: ...
+
+    async def conclude(self, conclusion: Conclusion) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def hold(self, why: str) -> None: ...
+
+
+class Repair:
+    """Carries an approved incident through to its end, as far as the world lets it."""
+
+    def __init__(self, parts: Parts, owner: Owner) -> None:
+        self._parts = parts
+        self._owner = owner
+        self._unreachable_since: float | None = None
+
+    @property
+    def _incident(self) -> Incident:
+        return self._owner.incident
+
+    async def run(self) -> None:
+        if self._parts.fleet.locked():
+            # Asked again after a moment instead of queueing: people may still deny or abort meanwhile.
+            await self._owner.wait(FLEET_RETRY_S)
+            return
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._parts.fleet)
+                lease = await stack.enter_async_context(self._parts.leases.hold(self._incident.target))
+                node = self._incident.target.node
+                shell = await stack.enter_async_context(self._parts.nodes.shell(node)) if node else None
+                await self._with_lease(lease, shell)
+                self._unreachable_since = None
+            except Stopping:
+                return
+            except JournalError:
+                raise
+            except TemporaryError as error:
+                await self._interrupted(error)
+            except BotError as error:
+                await self._give_up(str(error))
+
+    async def _interrupted(self, error: TemporaryError) -> None:
+        """Try again from the facts: before the start until the approval is too old, later until it is held."""
+        log.warning("interrupted", incident=self._incident.id, error=str(error))
+        now = self._parts.clock.monotonic()
+        if self._unreachable_since is None:
+            self._unreachable_since = now
+        bound_s = self._parts.settings.ssh.unreachable_s
+        if self._incident.starts and now - self._unreachable_since > bound_s:
+            await self._give_up(f"for {bound_s:g} s: {error}")
+        else:
+            await self._owner.wait(error.retry_after_s or INTERRUPTED_RETRY_S)
+
+    async def _give_up(self, why: str) -> None:
+        if not self._incident.starts:
+            family = self._incident.families[-1] if self._incident.families else Family.AMBIGUOUS
+            await self._owner.conclude(Diagnosis(family, f"The approved repair could not start: {why}"))
+        else:
+            await self._owner.hold(f"The repair cannot go on: {why}")
+
+    async def _with_lease(self, lease: Lease, shell: NodeShell | None) -> None:
+        epoch = await self._take_node(lease, shell)
+        if not self._incident.starts and not await self._still_approved(shell):
+            return
+        await self._owner.record(e.Started(at=self._parts.clock.now(), epoch=epoch, holder=self._parts.journal.id))
+        runner = Runner(
+            owner=self._owner,
+            gather=self._gather,
+            cluster=self._parts.cluster,
+            world=self._parts.world,
+            clock=self._parts.clock,
+            lease=lease,
+            shell=shell,
+            epoch=epoch,
+            reconnect_s=self._parts.settings.ssh.unreachable_s,
+        )
+        try:
+            if self._incident.failure is None and not self._incident.undo:
+                await self._act(runner)
+            if self._incident.phase is Phase.RUNNING and (self._incident.failure or self._incident.abort):
+                await self._plan_undo()
+            if self._incident.phase is Phase.UNDOING:
+                await self._undo(runner)
+        except TakenOver as taken:
+            await self._owner.hold(str(taken))
+
+    async def _take_node(self, lease: Lease, shell: NodeShell | None) -> int:
+        """The node refuses older holders from now on; what they started has ended before we go on."""
+        if shell is None:
+            return lease.transitions
+        epoch = await shell.mint_epoch(lease.transitions, self._parts.journal.id)
+        ours = {act.unit for act in (p.pending for p in self._incident.moving) if act}
+        for unit in await shell.running_units():
+            if unit not in ours:
+                log.warning("waiting for a command of an earlier holder", incident=self._incident.id, unit=unit)
+                await shell.collect(unit, self._parts.settings.ssh.unpack_timeout_s)
+        return epoch
+
+    async def _still_approved(self, shell: NodeShell | None) -> bool:
+        """Blockers and facts again (hop 6): go only when the plan needs nothing that was not approved."""
+        approved = self._incident.plan
+        assert approved is not None
+        conclusion = await self._parts.looker.look(Subject.of(self._incident), shell)
+        if isinstance(conclusion, Plan) and within(conclusion, approved):
+            return True
+        await self._owner.conclude(conclusion)
+        return False
+
+    async def _gather(self, shell: NodeShell | None, with_node: bool, progress: StepProgress) -> Facts:
+        return await self._parts.looker.facts(
+            Subject.of(self._incident), shell, with_node=with_node, began=progress.began
+        )
+
+    async def _act(self, runner: Runner) -> None:
+        try:
+            await runner.run()
+        except StepFailed as failed:
+            await self._fail(failed)
+            return
+        if not self._incident.abort:
+            await self._owner.close()
+
+    async def _fail(self, failed: StepFailed) -> None:
+        await self._owner.record(
+            e.Failed(
+                at=self._parts.clock.now(),
+                step=failed.step,
+                why=failed.failure.why,
+                verdict=failed.failure.verdict,
+            )
+        )
+
+    async def _plan_undo(self) -> None:
+        assert self._incident.plan is not None
+        steps = undo_plan(self._incident.plan, self._incident.acted)
+        await self._owner.record(
+            e.UndoPlanned(at=self._parts.clock.now(), steps=tuple(step.planned() for step in steps))
+        )
+
+    async def _undo(self, runner: Runner) -> None:
+        try:
+            await runner.run()
+        except StepFailed as failed:
+            await self._fail(failed)
+            await self._owner.hold(f"the undo stopped at {failed.step}: {failed.failure.why}")
+            return
+        await self._owner.close()

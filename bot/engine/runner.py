@@ -1,0 +1,286 @@
+"""Carries out the steps of one incident: ask the step, journal, act, journal, read the facts, ask again.
+
+Every protection of design.md 5 that concerns a single act is here: entry before act and after act (3), a fresh
+Lease and nobody who took over (2, 7), no new command once we stop (5), one unit per act and never a second time
+(6), and the first failed step ends the plan (9).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Protocol, assert_never
+
+import structlog
+
+from bot.core import entries as e
+from bot.core.action import Action, Api, Command, Done, Fail, Outcome, OutcomeKind, Run, SetCordon, Wait
+from bot.core.errors import BotError, LeaseLostError, TemporaryError
+from bot.core.facts import Facts
+from bot.core.lifecycle import Incident, StepProgress
+from bot.core.marks import HOLD, cordoned_by, hold_reason
+from bot.core.names import unit_name
+from bot.core.objects import Node
+from bot.engine.ports import Clock, Cluster, Lease, NodeShell, World
+from bot.steps import decode
+
+log = structlog.get_logger(__name__)
+
+SAME_ACT_LIMIT = 3
+"""A step that asks for the same act again and again does not reach its end state."""
+
+COLLECT_MARGIN_S = 30.0
+"""Beyond a unit's own bound: the node's clock is not ours, and systemd needs a moment to end it."""
+
+
+class Stopping(Exception):
+    """The program ends: no new command starts (design.md invariant 5)."""
+
+
+class TakenOver(Exception):
+    """A person removed our annotation or set a hold; the incident is held as it is."""
+
+
+class StepFailed(Exception):
+    """A step of the plan or of its undo cannot reach its end state."""
+
+    def __init__(self, step: str, failure: Fail) -> None:
+        super().__init__(failure.why)
+        self.step = step
+        self.failure = failure
+
+
+class Owner(Protocol):
+    """The worker that owns the incident and is the only one to write its entries."""
+
+    @property
+    def incident(self) -> Incident: ...
+
+    @property
+    def stopping(self) -> bool: ...
+
+    async def record(self, entry: e.Entry) -> None: ...
+
+    async def drain_inbox(self) -> None:
+        """Journal what people and the watch said meanwhile."""
+
+
+GatherFacts = Callable[[NodeShell | None, bool, StepProgress], Awaitable[Facts]]
+"""(shell, read the node too, the step) -> one round of facts."""
+
+
+class Runner:
+    """Runs the moving steps of one incident under a held Lease, from wherever the journal says they are."""
+
+    def __init__(
+        self,
+        *,
+        owner: Owner,
+        gather: GatherFacts,
+        cluster: Cluster,
+        world: World,
+        clock: Clock,
+        lease: Lease,
+        shell: NodeShell | None,
+        epoch: int,
+        reconnect_s: float,
+    ) -> None:
+        self._owner = owner
+        self._gather = gather
+        self._cluster = cluster
+        self._world = world
+        self._clock = clock
+        self._lease = lease
+        self._shell = shell
+        self._epoch = epoch
+        self._reconnect_s = reconnect_s
+
+    async def run(self) -> None:
+        """Returns when every moving step is done, or when an abort is asked for while the plan runs.
+
+        Raises StepFailed, Stopping, TakenOver, LeaseLostError, UnreachableError.
+        """
+        while (progress := self._owner.incident.current) is not None:
+            await self._owner.drain_inbox()
+            if self._abort_asked:
+                return
+            await self._advance(progress)
+
+    @property
+    def _undoing(self) -> bool:
+        return bool(self._owner.incident.undo)
+
+    @property
+    def _abort_asked(self) -> bool:
+        return self._owner.incident.abort is not None and not self._undoing
+
+    async def _advance(self, progress: StepProgress) -> None:
+        """One turn of one step."""
+        name = progress.planned.name
+        if progress.pending is not None:
+            await self._settle(progress.pending)
+            return
+        if progress.began is None:
+            await self._owner.record(e.StepBegan(at=self._clock.now(), name=name, undo=self._undoing))
+            return
+        step = decode(progress.planned)
+        facts = await self._gather(self._shell, step.needs_node, progress)
+        action = step.next(replace(facts, outcomes=outcomes_by_key(progress)))
+        log.debug("step asked", incident=self._owner.incident.id, step=name, action=type(action).__name__)
+        await self._do(name, progress, action, facts)
+
+    async def _do(self, name: str, progress: StepProgress, action: Action, facts: Facts) -> None:
+        match action:
+            case Done(evidence=evidence, verdict=verdict):
+                await self._owner.record(
+                    e.StepEnded(
+                        at=self._clock.now(), name=name, evidence=evidence, verdict=verdict, undo=self._undoing
+                    )
+                )
+            case Fail():
+                raise StepFailed(name, action)
+            case Wait(until=until, why=why, poll_s=poll_s):
+                if facts.now >= until:
+                    raise StepFailed(name, Fail(f"gave up waiting: {why}"))
+                await self._world.changed(min(poll_s, max(0.05, (until - facts.now).total_seconds())))
+                if self._owner.stopping:
+                    raise Stopping
+            case Run(command=command):
+                self._check_gate(facts)
+                refuse_repetition(progress, command.key)
+                await self._run(name, command)
+            case Api(change=change, purpose=purpose):
+                self._check_gate(facts)
+                key = type(change).__struct_config__.tag
+                refuse_repetition(progress, str(key))
+                intended = self._intend(name, str(key), purpose, change=change)
+                await self._owner.record(intended)
+                await self._apply(intended)
+            case _:
+                assert_never(action)
+
+    def _check_gate(self, facts: Facts) -> None:
+        if self._owner.stopping:
+            raise Stopping
+        if not self._lease.fresh():
+            raise LeaseLostError("the Lease was not renewed in time; no new command is started")
+        if facts.cluster.node is not None:
+            taken = taken_over(facts.cluster.node, self._owner.incident)
+            if taken:
+                raise TakenOver(taken)
+
+    def _intend(self, step: str, key: str, purpose: str, **what: object) -> e.Intended:
+        seq = self._owner.incident.last_seq + 1
+        return e.Intended(
+            at=self._clock.now(),
+            seq=seq,
+            step=step,
+            key=key,
+            purpose=purpose,
+            **what,  # type: ignore[arg-type]
+        )
+
+    async def _run(self, step: str, command: Command) -> None:
+        incident = self._owner.incident
+        unit = unit_name(incident.id, incident.last_seq + 1, command.key)
+        intended = self._intend(step, command.key, command.purpose, unit=unit, command=command)
+        await self._owner.record(intended)
+        try:
+            await self._need_shell().start(unit, command, self._epoch)
+        except TemporaryError as error:
+            log.warning("start not confirmed", incident=incident.id, unit=unit, error=str(error))
+        await self._collect(intended)
+
+    async def _settle(self, pending: e.Intended) -> None:
+        """An act of before a restart or a lost connection: its outcome first, whatever comes next.
+
+        A change through the API is settled by the facts of the next round: each is idempotent.
+        """
+        if pending.command is not None:
+            await self._collect(pending)
+        else:
+            await self._end(
+                pending, Outcome(OutcomeKind.UNKNOWN, output="the bot was restarted; the facts decide")
+            )
+
+    async def _collect(self, act: e.Intended) -> None:
+        """Wait for a unit's end. While it may run, the Lease is not given back."""
+        assert act.command is not None
+        self._lease.keep(True)
+        timeout_s = act.command.timeout_s + COLLECT_MARGIN_S + self._reconnect_s
+        outcome = await self._need_shell().collect(act.unit, timeout_s)
+        self._lease.keep(False)
+        if outcome is None:
+            outcome = Outcome(OutcomeKind.UNKNOWN, output="the node never took the command over")
+        await self._end(act, outcome)
+
+    async def _apply(self, act: e.Intended) -> None:
+        assert act.change is not None
+        try:
+            outcome = await self._cluster.apply(act.change)
+        except BotError as error:
+            kind = OutcomeKind.UNKNOWN if isinstance(error, TemporaryError) else OutcomeKind.FAILED
+            outcome = Outcome(kind, output=str(error))
+        await self._end(act, outcome)
+
+    async def _end(self, act: e.Intended, outcome: Outcome) -> None:
+        await self._owner.record(e.Ended(at=self._clock.now(), seq=act.seq, outcome=outcome))
+        log.info(
+            "act ended",
+            incident=self._owner.incident.id,
+            step=act.step,
+            act=act.key,
+            outcome=outcome.kind.value,
+            exit_code=outcome.exit_code,
+        )
+
+    def _need_shell(self) -> NodeShell:
+        if self._shell is None:
+            raise RuntimeError("a cluster-scoped plan asked for a command on a node")
+        return self._shell
+
+
+def taken_over(node: Node, incident: Incident) -> str | None:
+    """How a person took the node over from this incident; `None` when nobody did (design.md invariant 7)."""
+    reason = hold_reason(node)
+    if reason is not None:
+        return f"a person set {HOLD} on {node.metadata.name}: {reason}"
+    if _holds_cordon(incident) and cordoned_by(node) != incident.id:
+        return f"the cordon of {node.metadata.name} is no longer this incident's: a person changed it"
+    return None
+
+
+def _holds_cordon(incident: Incident) -> bool:
+    """Whether our cordon should be on the node by what the journal knows."""
+    cordoned = False
+    for progress in (*incident.steps, *incident.undo):
+        outcomes = dict(progress.outcomes)
+        for act in progress.acts:
+            outcome = outcomes.get(act.seq)
+            if isinstance(act.change, SetCordon) and outcome is not None and outcome.kind is OutcomeKind.OK:
+                cordoned = act.change.cordoned
+    return cordoned
+
+
+def outcomes_by_key(progress: StepProgress) -> Mapping[str, Outcome]:
+    """The latest known outcome of each act of the step, under its key."""
+    keys = {act.seq: act.key for act in progress.acts}
+    return {keys[seq]: outcome for seq, outcome in progress.outcomes}
+
+
+def refuse_repetition(progress: StepProgress, key: str) -> None:
+    """Raises StepFailed when the step asks again for an act that failed, or that did not help often enough."""
+    outcomes = [outcome for seq, outcome in progress.outcomes if _key_of(progress, seq) == key]
+    name = progress.planned.name
+    if outcomes and outcomes[-1].kind in {OutcomeKind.FAILED, OutcomeKind.TIMEOUT, OutcomeKind.REFUSED}:
+        last = outcomes[-1]
+        raise StepFailed(name, Fail(f"{key} ended with {last.kind.value}: {last_line(last.output)}"))
+    if len(outcomes) >= SAME_ACT_LIMIT:
+        raise StepFailed(name, Fail(f"{key} was done {len(outcomes)} times and its end state is still not there"))
+
+
+def _key_of(progress: StepProgress, seq: int) -> str:
+    return next(act.key for act in progress.acts if act.seq == seq)
+
+
+def last_line(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1] if lines else "no output"

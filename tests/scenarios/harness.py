@@ -1,0 +1,198 @@
+"""The whole engine on simulated ports and a virtual clock, started and killed as often as a test likes."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from bot.adapters.rules_files import load_rules
+from bot.core import entries as e
+from bot.core.entries import History
+from bot.core.errors import UnreachableError
+from bot.core.lifecycle import Incident, Phase
+from bot.core.model import Actor, CardRef, Family, IncidentId, Sighting, Target, TargetKind
+from bot.core.settings import Settings
+from bot.engine.approvals import Answer, Approvals, Reply
+from bot.engine.commands import Commands
+from bot.engine.desk import Desk
+from bot.engine.look import Looker
+from bot.engine.parts import Parts
+from tests.scenarios.simulated import (
+    Network,
+    QuietWorld,
+    SimulatedCluster,
+    SimulatedLeases,
+    SimulatedNode,
+    SimulatedNodes,
+)
+from tests.scenarios.virtual_time import VirtualClock
+from tests.unit.steps import samples
+
+TARGET = Target(TargetKind.NODE, samples.NODE, samples.UID)
+APPROVER = Actor(via="slack", user="U0APPROVER", team="T0TEAM")
+DAY_S = 24 * 3600
+LOOK_AGAIN_S = 300.0
+"""Conditions that no entry announces."""
+
+
+class KilledError(BaseException):
+    """SIGKILL, as far as the engine can see: nothing of it runs after this."""
+
+
+@dataclass
+class MemoryJournal:
+    """Durable over restarts of the engine. `kill_at` ends the program around the append of that number."""
+
+    id: str = "journal-1"
+    written: dict[IncidentId, list[e.Entry]] = field(default_factory=lambda: defaultdict(list))
+    appends: int = 0
+    kill_at: int | None = None
+    kill_before: bool = False
+    killed: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def append(self, incident: IncidentId, entry: e.Entry) -> None:
+        if self.killed.is_set():
+            await asyncio.Event().wait()
+        self.appends += 1
+        dies = self.appends == self.kill_at
+        if not (dies and self.kill_before):
+            self.written[incident].append(e.decode(e.encode(entry)))
+        self.news.set()
+        if dies:
+            self.killed.set()
+            await asyncio.Event().wait()
+
+    async def read(self) -> Mapping[IncidentId, History]:
+        return {key: History(tuple(value)) for key, value in self.written.items()}
+
+
+@dataclass
+class PaperCards:
+    """Cards as the last incident that each would show."""
+
+    last: dict[IncidentId, Incident] = field(default_factory=dict)
+    delivered: list[tuple[IncidentId, Phase]] = field(default_factory=list)
+    down: bool = False
+
+    def show(self, incident: Incident) -> None:
+        self.last[incident.id] = incident
+
+    async def deliver(self, incident: Incident) -> CardRef | None:
+        if self.down:
+            raise UnreachableError("Slack is down")
+        self.show(incident)
+        self.delivered.append((incident.id, incident.phase))
+        return CardRef("C0REPAIRS", f"ts-{incident.id}")
+
+
+def settings(**changes: object) -> Settings:
+    slack = {"channel": "C0REPAIRS", "team": APPROVER.team, "approvers": [APPROVER.user]}
+    return samples.settings(slack=slack, **changes)
+
+
+class Stage:
+    """Everything that outlives the engine."""
+
+    def __init__(self, **changes: object) -> None:
+        self.clock = VirtualClock()
+        self.settings = settings(**changes)
+        self.node = SimulatedNode()
+        self.cluster = SimulatedCluster(self.clock, self.node)
+        self.net = Network()
+        self.leases = SimulatedLeases()
+        self.journal = MemoryJournal()
+        self.cards = PaperCards()
+
+    @asynccontextmanager
+    async def engine(self) -> AsyncIterator["Engine"]:
+        """A running engine; at the end of the block it is killed, not stopped."""
+        rules = load_rules()
+        nodes = SimulatedNodes(self.node, self.net)
+        looker = Looker(
+            settings=self.settings,
+            rules=rules,
+            cluster=self.cluster,
+            nodes=nodes,
+            clock=self.clock,
+            parse=lambda _: self.node.facts(),
+        )
+        parts = Parts(
+            settings=self.settings,
+            journal=self.journal,
+            cluster=self.cluster,
+            nodes=nodes,
+            leases=self.leases,
+            cards=self.cards,
+            world=QuietWorld(self.clock),
+            clock=self.clock,
+            looker=looker,
+            fleet=asyncio.Semaphore(self.settings.limits.concurrent_repairs),
+        )
+        desk = Desk(parts)
+        await desk.resume()
+        try:
+            yield Engine(self, desk)
+        finally:
+            await desk.kill()
+
+    def sighting(
+        self, family: Family = Family.HANDLER_NOT_CONFIGURED, pod: str = "cray-ims-1-create-abcde"
+    ) -> Sighting:
+        return Sighting(
+            family=family,
+            rule=str(family),
+            kind="Pod",
+            namespace="ims",
+            name=pod,
+            uid=f"p-{pod}",
+            job="1",
+            job_name="cray-ims-1-create",
+            runtime_class="kata-qemu",
+            message="a test",
+            at=self.clock.now(),
+        )
+
+    @property
+    def entries(self) -> list[e.Entry]:
+        """Of the only incident."""
+        (only,) = self.journal.written.values()
+        return only
+
+
+class Engine:
+    def __init__(self, stage: Stage, desk: Desk) -> None:
+        self.stage = stage
+        self.desk = desk
+        self.approvals = Approvals(desk, stage.settings.slack, stage.clock)
+        self.commands = Commands(desk, self.approvals, QuietWorld(stage.clock), stage.clock)  # type: ignore[arg-type]
+
+    def sight(self, family: Family = Family.HANDLER_NOT_CONFIGURED) -> IncidentId | None:
+        return self.desk.sight(TARGET, self.stage.sighting(family))
+
+    @property
+    def only(self) -> Incident:
+        (incident,) = self.desk.incidents()
+        return incident
+
+    async def until(self, true: Callable[[], bool], within_s: float = 2 * DAY_S) -> None:
+        """Let virtual time pass until `true`, or the program was killed."""
+        deadline = self.stage.clock.monotonic() + within_s
+        while not true() and not self.stage.journal.killed.is_set():
+            assert self.stage.clock.monotonic() < deadline, f"never true; incidents: {self.desk.incidents()}"
+            self.stage.journal.news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN_S):
+                    await self.stage.journal.news.wait()
+            await asyncio.sleep(0)
+
+    async def until_phase(self, phase: Phase) -> Incident:
+        await self.until(lambda: bool(self.desk.incidents()) and self.only.phase is phase)
+        return self.only if self.desk.incidents() else None  # type: ignore[return-value]
+
+    def answer(self, approve: bool = True, actor: Actor = APPROVER) -> Reply:
+        plan = self.only.plan
+        assert plan is not None
+        reply, _ = self.approvals.answer(Answer(self.only.id, plan.digest, approve, actor))
+        return reply

@@ -1,0 +1,309 @@
+"""One worker and its cluster in memory: enough of both that a plan's acts change what the next facts say.
+
+It knows commands by their keys, as the journal names them; what the commands do on a real node is shown elsewhere
+(`tests/unit/steps`, `tests/sandbox`). A unit runs once for ever, whatever the engine asks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from bot.core.action import (
+    ApiChange,
+    Command,
+    CreateCanary,
+    CreateRuntimeClass,
+    DeleteCanary,
+    Outcome,
+    OutcomeKind,
+    SetCordon,
+    SetLabel,
+)
+from bot.core.errors import LeaseLostError, UnreachableError
+from bot.core.facts import NodeFacts
+from bot.core.facts.cluster import ClusterFacts, Reads
+from bot.core.facts.ours import Ours, Rollback
+from bot.core.marks import CORDON, HOLD, LABEL
+from bot.core.model import NodeRef
+from bot.core.objects import (
+    KATA_LABEL,
+    Container,
+    ContainerState,
+    ContainerStatus,
+    Event,
+    Meta,
+    Node,
+    Pod,
+    PodSpec,
+    PodStatus,
+    TerminatedState,
+)
+from bot.steps.edit import Edit
+from tests.scenarios.virtual_time import VirtualClock
+from tests.unit.steps import samples
+
+OK = Outcome(OutcomeKind.OK, 0)
+
+
+@dataclass
+class SimulatedNode:
+    """The files that matter, what containerd has loaded, and the marks on its Node object."""
+
+    name: str = samples.NODE
+    uid: str = samples.UID
+    content: str = samples.CONFIG
+    loaded: str = samples.CONFIG
+    rollback: Rollback | None = None
+    cordoned: bool = False
+    annotations: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=lambda: {KATA_LABEL: "true"})
+    epoch: int = 0
+    units: dict[str, Outcome] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+    """Every command that really ran, by unit name."""
+    broken: dict[str, Outcome] = field(default_factory=dict)
+    """Command key -> how it ends instead."""
+    noise: int = 0
+
+    def facts(self) -> NodeFacts:
+        self.noise += 1
+        node = samples.configured(samples.node_facts(), self.content)
+        live = frozenset({"runc", "kata", "kata-qemu"} if "kata-qemu" in self.loaded else {"runc"})
+        return replace(
+            node,
+            host=replace(node.host, hostname=self.name, boot_id=f"boot-{self.noise}"),
+            runtime=replace(node.runtime, handlers=live),
+            ours=Ours((self.rollback,) if self.rollback else (), ()),
+            unit=replace(node.unit, age_s=100.0 + self.noise),
+        )
+
+    def api(self) -> Node:
+        return samples.api_node(
+            self.name,
+            self.uid,
+            cordoned=self.cordoned,
+            annotations=dict(self.annotations),
+            labels=dict(self.labels),
+        )
+
+    def run(self, unit: str, command: Command) -> None:
+        if unit in self.units:
+            return
+        self.ran.append(unit)
+        self.units[unit] = self.broken.get(command.key) or self._effect(unit.split("-")[1], command)
+
+    def _effect(self, incident: str, command: Command) -> Outcome:
+        match command.key:
+            case "validate":
+                edit = msgspec.json.decode(_edit_of(command), type=Edit)
+                after = edit.apply(self.content.encode())
+                change = Edit.between(self.content.encode(), after)
+                return replace_output(f"dump-edit={msgspec.json.encode(change).decode()}")
+            case "replace":
+                edit = msgspec.json.decode(_edit_of(command), type=Edit)
+                self.content = edit.apply(self.content.encode()).decode()
+            case "restore":
+                self.content = samples.CONFIG
+            case "arm":
+                self.rollback = Rollback(incident, fired=False, armed=True)
+            case "restart":
+                self.loaded = self.content
+            case "disarm":
+                self.rollback = None
+            case "sandbox":
+                pass
+            case _:
+                raise AssertionError(f"the simulated node does not know the command {command.key}")
+        return OK
+
+
+def _edit_of(command: Command) -> str:
+    return next(arg for arg in command.argv if arg.startswith("{"))
+
+
+def replace_output(text: str) -> Outcome:
+    return Outcome(OutcomeKind.OK, 0, text)
+
+
+@dataclass
+class SimulatedCluster:
+    """The API: one node under repair, three healthy peers, one hanging pod."""
+
+    clock: VirtualClock
+    node: SimulatedNode
+    canary: Pod | None = None
+    canary_verdict: str = "works"
+    pod_name: str = "cray-ims-1-create-abcde"
+    rescued_dead: bool = False
+    applied: list[ApiChange] = field(default_factory=list)
+
+    async def facts(self, reads: Reads) -> ClusterFacts:
+        ours = reads.target.uid == self.node.uid
+        peers = [samples.api_node(f"ncn-w00{i}", f"7e57-000{i}") for i in range(2, 6)]
+        return replace(
+            samples.cluster(),
+            node=self.node.api() if ours else samples.api_node(reads.target.name, reads.target.uid),
+            workers=(self.node.api(), *peers),
+            rescued=(self._pod(),) if reads.pods else (),
+            canary=self._canary_now(),
+            canary_events=self._canary_events(),
+        )
+
+    def _pod(self) -> Pod:
+        pod = samples.pod(self.pod_name, phase="Pending")
+        if "kata-qemu" not in self.node.loaded:
+            return pod
+        return samples.pod(self.pod_name, phase="Running")
+
+    def _canary_now(self) -> Pod | None:
+        if self.canary is None or self.canary_verdict == "hangs":
+            return self.canary
+        if self.canary_verdict == "same failure":
+            return self.canary
+        ended = ContainerState(terminated=TerminatedState(exit_code=0, message="6.1.62-guest"))
+        status = PodStatus(phase="Succeeded", container_statuses=(ContainerStatus(name="canary", state=ended),))
+        return Pod(metadata=self.canary.metadata, spec=self.canary.spec, status=status)
+
+    def _canary_events(self) -> tuple[Event, ...]:
+        if self.canary is None or self.canary_verdict != "same failure":
+            return ()
+        return (samples.event('no runtime for "kata-qemu" is configured', self.clock.now()),)
+
+    async def apply(self, change: ApiChange, *, dry_run: bool = False) -> Outcome:
+        if dry_run:
+            return OK
+        self.applied.append(change)
+        match change:
+            case SetCordon(incident=incident, cordoned=cordoned):
+                return self._mark(CORDON, incident, cordoned)
+            case SetLabel():
+                raise AssertionError(f"nobody asked for a label: {LABEL}")
+            case CreateCanary(name=name, namespace=namespace, node=node):
+                self.canary = Pod(
+                    metadata=Meta(name=name, namespace=namespace, uid="canary-1"),
+                    spec=PodSpec(node_name=node, containers=(Container(name="canary"),)),
+                    status=PodStatus(phase="Pending"),
+                )
+            case DeleteCanary():
+                self.canary = None
+            case CreateRuntimeClass():
+                raise AssertionError("nobody asked for a RuntimeClass")
+        return OK
+
+    def _mark(self, key: str, incident: str, cordoned: bool) -> Outcome:
+        mine = self.node.annotations.get(key) == incident
+        if HOLD in self.node.annotations or (self.node.cordoned and not mine):
+            return Outcome(OutcomeKind.REFUSED, output="somebody else's")
+        self.node.cordoned = cordoned
+        if cordoned:
+            self.node.annotations[key] = incident
+        else:
+            self.node.annotations.pop(key, None)
+        return OK
+
+
+class SimulatedShell:
+    def __init__(self, node: SimulatedNode, net: "Network") -> None:
+        self._node = node
+        self._net = net
+
+    async def read(self, script: str) -> bytes:
+        self._net.check()
+        return script.encode()
+
+    async def mint_epoch(self, at_least: int, holder: str) -> int:
+        self._net.check()
+        self._node.epoch = max(self._node.epoch, at_least) + 1
+        return self._node.epoch
+
+    async def start(self, unit: str, command: Command, epoch: int) -> None:
+        self._net.check()
+        if epoch < self._node.epoch:
+            self._node.units[unit] = Outcome(OutcomeKind.REFUSED, output=f"epoch {epoch} < {self._node.epoch}")
+        self._node.run(unit, command)
+
+    async def collect(self, unit: str, timeout_s: float) -> Outcome | None:
+        self._net.check()
+        return self._node.units.get(unit)
+
+    async def running_units(self) -> Sequence[str]:
+        return []
+
+
+@dataclass
+class Network:
+    """Whether nodes can be reached."""
+
+    down: bool = False
+
+    def check(self) -> None:
+        if self.down:
+            raise UnreachableError("the cable is cut")
+
+
+class SimulatedNodes:
+    def __init__(self, node: SimulatedNode, net: Network) -> None:
+        self._node = node
+        self._net = net
+
+    def shell(self, node: NodeRef) -> "SimulatedNodes":
+        assert node.uid == self._node.uid
+        return self
+
+    async def __aenter__(self) -> SimulatedShell:
+        return SimulatedShell(self._node, self._net)
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+@dataclass
+class SimulatedLease:
+    transitions: int = 1
+    alive: bool = True
+    busy: bool = False
+
+    def fresh(self) -> bool:
+        return self.alive
+
+    def keep(self, busy: bool) -> None:
+        self.busy = busy
+
+
+@dataclass
+class SimulatedLeases:
+    """`held_by_other` refuses entry; `lease.alive` is taken away by tests."""
+
+    held_by_other: bool = False
+    lease: SimulatedLease = field(default_factory=SimulatedLease)
+    holders: int = 0
+    most: int = 0
+
+    def hold(self, target: object) -> "SimulatedLeases":
+        return self
+
+    async def __aenter__(self) -> SimulatedLease:
+        if self.held_by_other:
+            raise LeaseLostError("held by another bot")
+        self.holders += 1
+        self.most = max(self.most, self.holders)
+        self.lease = SimulatedLease(self.lease.transitions + 1)
+        return self.lease
+
+    async def __aexit__(self, *_: object) -> None:
+        self.holders -= 1
+
+
+class QuietWorld:
+    """A watch that says nothing: waits end by their time."""
+
+    def __init__(self, clock: VirtualClock, workers: int = 5) -> None:
+        self._clock = clock
+        self._workers = workers
+
+    def workers(self) -> Sequence[Node]:
+        return [samples.api_node(f"ncn-w00{i}", f"7e57-000{i}") for i in range(1, self._workers + 1)]
+
+    async def changed(self, timeout_s: float) -> None:
+        await self._clock.sleep(timeout_s)
