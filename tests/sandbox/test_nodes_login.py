@@ -37,7 +37,9 @@ async def test_output_exit_status_and_stdin_pass_through(nodes: Nodes) -> None:
 
 
 async def test_tools_of_a_repair_are_real(nodes: Nodes) -> None:
-    script = "for tool in bash curl flock python3 sha256sum tar xz zstd containerd; do command -v $tool || exit 1; done"
+    script = (
+        "for tool in bash curl flock python3 sha256sum tar xz zstd containerd; do command -v $tool || exit 1; done"
+    )
     async with login(nodes, "ncn-w001") as shell:
         assert 0 == (await shell.run(script)).exit_status
         version = await shell.run("/usr/local/bin/containerd --version")
@@ -121,10 +123,14 @@ async def test_delayed_sessions_start_late(nodes: Nodes, node: Node) -> None:
 
 
 async def test_a_reboot_changes_the_boot_id_empties_run_and_keeps_the_disk(nodes: Nodes, node: Node) -> None:
-    before = await node.shell("cat /proc/sys/kernel/random/boot_id; touch /run/lost /var/lib/kept; sleep 60 >/dev/null & ")
+    before = await node.shell(
+        "cat /proc/sys/kernel/random/boot_id; touch /run/lost /var/lib/kept; sleep 60 >/dev/null 2>&1 &"
+    )
     await node.reboot()
     async with login(nodes, "ncn-w001") as shell:
-        after = await shell.run("cat /proc/sys/kernel/random/boot_id; ls /run/lost /var/lib/kept; pgrep -x sleep | wc -l", check=False)
+        after = await shell.run(
+            "cat /proc/sys/kernel/random/boot_id; ls /run/lost /var/lib/kept; pgrep -x sleep | wc -l", check=False
+        )
     lines = str(after.stdout).splitlines()
     assert before.strip() != lines[0]
     assert ["/var/lib/kept", "1"] == lines[1:]

@@ -79,4 +79,6 @@ def _payload(name: str, version: str) -> bytes:
 
 
 def _versions_yaml(version: str) -> str:
-    return f"# What this release was built from.\nkata: {version}\nassets:\n  kernel:\n    version: {_GUEST_KERNEL}\n"
+    return (
+        f"# What this release was built from.\nkata: {version}\nassets:\n  kernel:\n    version: {_GUEST_KERNEL}\n"
+    )

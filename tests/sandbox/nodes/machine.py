@@ -60,7 +60,9 @@ class Machine:
                 said = await self._process.stdout.readline()
             if said != b"up\n":
                 rest = await self._process.stdout.read()
-                raise MachineError(f"{self._hostname}: bubblewrap: {(said + rest).decode(errors='replace').strip()}")
+                raise MachineError(
+                    f"{self._hostname}: bubblewrap: {(said + rest).decode(errors='replace').strip()}"
+                )
             self._init = json.loads(os.read(info_read, 4096))["child-pid"]
         finally:
             os.close(info_read)
@@ -101,7 +103,9 @@ class Machine:
         process = await self.enter(argv, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env)
         out, err = await process.communicate()
         if process.returncode != 0:
-            raise MachineError(f"{self._hostname}: {argv[0]}: {process.returncode}: {err.decode(errors='replace')}")
+            raise MachineError(
+                f"{self._hostname}: {argv[0]}: {process.returncode}: {err.decode(errors='replace')}"
+            )
         return out
 
     def path(self, inside: str) -> Path:

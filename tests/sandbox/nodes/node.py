@@ -36,7 +36,13 @@ class Node:
     """
 
     def __init__(
-        self, name: str, directory: Path, *, client_key: str, state: NodeState = HEALTHY, xname: str = "x3000c0s7b0n0"
+        self,
+        name: str,
+        directory: Path,
+        *,
+        client_key: str,
+        state: NodeState = HEALTHY,
+        xname: str = "x3000c0s7b0n0",
     ) -> None:
         directory = directory.resolve()
         directory.mkdir(parents=True)
@@ -112,9 +118,17 @@ class Node:
             return  # nobody answers: a real kubelet tries again for ever, and nothing waits for it
 
     async def sandbox_running(self, pod_uid: str) -> bool:
-        bundles = self.machine.resolve("/run/containerd/io.containerd.runtime.v2.task/k8s.io") if self.machine.on else None
-        records = [] if bundles is None else [json.loads(path.read_text()) for path in bundles.glob("*/sandbox.json")]
-        return any(record["metadata"]["uid"] == pod_uid and record["state"] == "SANDBOX_READY" for record in records)
+        bundles = (
+            self.machine.resolve("/run/containerd/io.containerd.runtime.v2.task/k8s.io")
+            if self.machine.on
+            else None
+        )
+        records = (
+            [] if bundles is None else [json.loads(path.read_text()) for path in bundles.glob("*/sandbox.json")]
+        )
+        return any(
+            record["metadata"]["uid"] == pod_uid and record["state"] == "SANDBOX_READY" for record in records
+        )
 
     async def ready(self) -> bool:
         try:
@@ -127,10 +141,7 @@ class Node:
         """One CRI call. Raises RuntimeCallError with gRPC's text, also when nobody answers."""
         try:
             async with asyncio.timeout(_STATUS_TIMEOUT_S if method == "Status" else None):
-                reader, writer = await asyncio.open_unix_connection(str(self.machine.path(_SOCKET)), limit=1 << 24)
-                writer.write(json.dumps({"method": method, "params": params}).encode() + b"\n")
-                line = await reader.readline()
-                writer.close()
+                line = await self._ask(json.dumps({"method": method, "params": params}).encode() + b"\n")
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             raise RuntimeCallError(
@@ -141,8 +152,18 @@ class Node:
             raise RuntimeCallError("rpc error: code = Unavailable desc = error reading from server: EOF")
         answer = json.loads(line)
         if "error" in answer:
-            raise RuntimeCallError(f"rpc error: code = {answer['error']['code']} desc = {answer['error']['message']}")
+            raise RuntimeCallError(
+                f"rpc error: code = {answer['error']['code']} desc = {answer['error']['message']}"
+            )
         return answer["result"]
+
+    async def _ask(self, request: bytes) -> bytes:
+        reader, writer = await asyncio.open_unix_connection(str(self.machine.path(_SOCKET)), limit=1 << 24)
+        try:
+            writer.write(request)
+            return await reader.readline()
+        finally:
+            writer.transport.abort()
 
     # On and off
 

@@ -103,7 +103,12 @@ class RootFilesystem:
         shadows = [("/usr/bin/" + name, str(self.local / "bin" / name)) for name in _SYSTEMD]
         return [
             *("--bind", str(self.root), "/", "--ro-bind", "/usr", "/usr", "--bind", str(self.local), "/usr/local"),
-            *(word for target, source in shadows if os.path.exists(target) for word in ("--ro-bind", source, target)),
+            *(
+                word
+                for target, source in shadows
+                if os.path.exists(target)
+                for word in ("--ro-bind", source, target)
+            ),
             *("--proc", "/proc", "--dev", "/dev"),
             *("--ro-bind", str(self.boot_id), "/proc/sys/kernel/random/boot_id"),
         ]

@@ -191,7 +191,7 @@ async def _answers(port: int) -> bool:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
         return False
-    writer.close()
+    writer.transport.abort()
     return True
 
 

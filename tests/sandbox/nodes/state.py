@@ -72,7 +72,9 @@ class NodeState:
     def _tune(self, files: RootFilesystem, version: str) -> None:
         path = files.host_path(KATA_CONFIG)
         text = path.read_text(encoding="utf-8")
-        text = text.replace(f"enable_annotations = {default_annotations(version)}", f"enable_annotations = {_TUNED}")
+        text = text.replace(
+            f"enable_annotations = {default_annotations(version)}", f"enable_annotations = {_TUNED}"
+        )
         text = text.replace('#file_mem_backend = ""', 'file_mem_backend = "/var/lib/kata"')
         path.write_text(text, encoding="utf-8")
         (files.root / "var/lib/kata").mkdir()
@@ -80,7 +82,9 @@ class NodeState:
     def _write_containerd(self, files: RootFilesystem) -> None:
         config = files.host_path(CONFIG)
         config.parent.mkdir()
-        config.write_text(self.config if self.config is not None else render_config(self.handlers), encoding="utf-8")
+        config.write_text(
+            self.config if self.config is not None else render_config(self.handlers), encoding="utf-8"
+        )
         unit = files.host_path(UNIT)
         if self.unit is UnitKind.CSM:
             source = files.host_path(_UNIT_SOURCE)
@@ -98,7 +102,8 @@ def render_config(handlers: tuple[str, ...]) -> str:
     """containerd's file as CSM's template renders it, with those Kata handlers."""
     block = (_FILES / "handler.toml").read_text(encoding="utf-8")
     blocks = "".join(
-        block.replace("@HANDLER@", handler).replace("@CONFIGURATION@", _CONFIGURATIONS[handler]) for handler in handlers
+        block.replace("@HANDLER@", handler).replace("@CONFIGURATION@", _CONFIGURATIONS[handler])
+        for handler in handlers
     )
     return (_FILES / "config.toml").read_text(encoding="utf-8").replace("@KATA@\n", blocks)
 

@@ -14,7 +14,12 @@ SOCKET = "/run/systemd/private"
 
 def main() -> int:
     program = os.path.basename(sys.argv[0])
-    request = {"program": program, "arguments": sys.argv[1:], "cwd": os.getcwd(), "path": os.environ.get("PATH", "")}
+    request = {
+        "program": program,
+        "arguments": sys.argv[1:],
+        "cwd": os.getcwd(),
+        "path": os.environ.get("PATH", ""),
+    }
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(SOCKET)

@@ -22,7 +22,9 @@ def request(what: str, method: str, params: dict | None = None) -> object:
     except CriCallError as error:
         text = rpc_text(error.code, str(error))
         if error.code in ("Unimplemented", "Unavailable"):
-            raise Fatal(f'validate service connection: validate CRI v1 runtime API for endpoint "{ENDPOINT}": {text}') from None
+            raise Fatal(
+                f'validate service connection: validate CRI v1 runtime API for endpoint "{ENDPOINT}": {text}'
+            ) from None
         raise Fatal(f"{what}: {text}") from None
 
 
@@ -56,7 +58,9 @@ def info(_: list[str]) -> None:
                 "containerd": {
                     "snapshotter": containerd.get("snapshotter", ""),
                     "defaultRuntimeName": containerd.get("default_runtime_name", ""),
-                    "runtimes": {name: runtime_json(each) for name, each in containerd.get("runtimes", {}).items()},
+                    "runtimes": {
+                        name: runtime_json(each) for name, each in containerd.get("runtimes", {}).items()
+                    },
                 },
                 "registry": {"configPath": cri.get("registry", {}).get("config_path", "")},
                 "sandboxImage": cri.get("sandbox_image", ""),
@@ -85,11 +89,21 @@ def pods(arguments: list[str]) -> None:
     elif "-q" in options or "--quiet" in options:
         print("".join(f"{pod['id']}\n" for pod in found), end="")
     else:
-        print("POD ID              STATE       NAME                NAMESPACE           ATTEMPT             RUNTIME")
+        print(
+            "POD ID              STATE       NAME                NAMESPACE           ATTEMPT             RUNTIME"
+        )
         for pod in found:
             state = pod["state"].removeprefix("SANDBOX_").capitalize()
             meta = pod["metadata"]
-            print(pod["id"][:13], state, meta["name"], meta["namespace"], meta.get("attempt", 0), pod["runtimeHandler"] or "(default)", sep="   ")
+            print(
+                pod["id"][:13],
+                state,
+                meta["name"],
+                meta["namespace"],
+                meta.get("attempt", 0),
+                pod["runtimeHandler"] or "(default)",
+                sep="   ",
+            )
 
 
 def containers(arguments: list[str]) -> None:
@@ -113,7 +127,13 @@ def containers(arguments: list[str]) -> None:
     else:
         print("CONTAINER           STATE     NAME     POD ID")
         for container in found:
-            print(container["id"][:13], "Running", container["metadata"]["name"], container["podSandboxId"][:13], sep="   ")
+            print(
+                container["id"][:13],
+                "Running",
+                container["metadata"]["name"],
+                container["podSandboxId"][:13],
+                sep="   ",
+            )
 
 
 def run(arguments: list[str]) -> None:
@@ -174,7 +194,9 @@ def show(value: object) -> None:
 
 def main() -> int:
     try:
-        options, rest = getopt.getopt(sys.argv[1:], "r:t:v", ["runtime-endpoint=", "timeout=", "version", "config="])
+        options, rest = getopt.getopt(
+            sys.argv[1:], "r:t:v", ["runtime-endpoint=", "timeout=", "version", "config="]
+        )
         if ("--version", "") in options or ("-v", "") in options:
             print(f"crictl version {VERSION}")
             return 0

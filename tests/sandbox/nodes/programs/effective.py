@@ -28,7 +28,7 @@ def cri_failure(dump: dict) -> str | None:
     if name not in runtimes(dump):
         return (
             "invalid plugin config: no corresponding runtime configured in `containerd.runtimes` for `containerd` "
-            f"`default_runtime_name = \"{name}\""
+            f'`default_runtime_name = "{name}"'
         )
     registry = cri_section(dump).get("registry", {})
     if registry.get("config_path") and registry.get("mirrors"):

@@ -30,7 +30,16 @@ class Shims:
         (bundle / "options.json").write_text(json.dumps(runtime.get("options", {})))
         try:
             ran = subprocess.run(
-                [path, "-namespace", "k8s.io", "-address", "/run/containerd/containerd.sock", "-id", sandbox_id, "start"],
+                [
+                    path,
+                    "-namespace",
+                    "k8s.io",
+                    "-address",
+                    "/run/containerd/containerd.sock",
+                    "-id",
+                    sandbox_id,
+                    "start",
+                ],
                 cwd=bundle,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
@@ -38,12 +47,16 @@ class Shims:
             )
         except OSError as error:
             reason = {errno.ENOEXEC: "exec format error"}.get(error.errno, (error.strerror or "").lower())
-            raise unknown(f"{_TASK}: failed to start shim: start failed: : fork/exec {path}: {reason}: unknown") from None
+            raise unknown(
+                f"{_TASK}: failed to start shim: start failed: : fork/exec {path}: {reason}: unknown"
+            ) from None
         said = (ran.stdout + ran.stderr).decode(errors="replace")
         if ran.returncode == REFUSED:
             raise _refused(ran.stderr.decode(errors="replace").strip())
         if ran.returncode != 0:
-            raise unknown(f"{_TASK}: failed to start shim: start failed: {said}: exit status {ran.returncode}: unknown")
+            raise unknown(
+                f"{_TASK}: failed to start shim: start failed: {said}: exit status {ran.returncode}: unknown"
+            )
         return json.loads(ran.stdout)
 
     def _resolve(self, runtime: dict) -> str:
@@ -61,7 +74,9 @@ class Shims:
         if kind not in self._found:
             name = "containerd-shim-" + "-".join(kind.split(".")[-2:])
             # The daemon's working directory, its PATH, then the directory of its own binary.
-            path = shutil.which(name, path=os.pathsep.join([os.getcwd(), os.environ.get("PATH", ""), "/usr/local/bin"]))
+            path = shutil.which(
+                name, path=os.pathsep.join([os.getcwd(), os.environ.get("PATH", ""), "/usr/local/bin"])
+            )
             if path is None:
                 raise unknown(
                     f"{_TASK}: failed to start shim: failed to resolve runtime path: "

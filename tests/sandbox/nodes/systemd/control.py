@@ -98,7 +98,9 @@ def _journal(system: System, program: str, arguments: list[str]) -> Reply:
     """`journalctl -u UNIT`: what the unit has printed, without times; other questions find no entries."""
     try:
         options, _ = getopt.gnu_getopt(
-            arguments, "u:n:o:bqxe", ["unit=", "lines=", "output=", "no-pager", "quiet", "boot", "since=", "invocation="]
+            arguments,
+            "u:n:o:bqxe",
+            ["unit=", "lines=", "output=", "no-pager", "quiet", "boot", "since=", "invocation="],
         )
     except getopt.GetoptError as error:
         return Reply(1, stderr=f"{program}: unrecognized option '--{error.opt}'\n")

@@ -19,7 +19,9 @@ _NEVER_EMPTY = ("ExecStartPre", "ExecStart", "ExecStopPost")
 """Lists without an element are not printed, not even when asked for."""
 
 
-def render_properties(pairs: list[Pair], wanted: frozenset[str] | None, *, value_only: bool, everything: bool) -> str:
+def render_properties(
+    pairs: list[Pair], wanted: frozenset[str] | None, *, value_only: bool, everything: bool
+) -> str:
     """`wanted` None means all; then empty ones are left out unless `everything`."""
     lines = []
     for name, value in pairs:
@@ -60,7 +62,9 @@ def _service(service: Service) -> Iterator[Pair]:
     yield "ExecMainStatus", "0" if running else str(main.exit.status)
     yield "ExecStartPre", " ".join(_exec(line, Execution()) for line in spec.exec_start_pre)
     yield "ExecStart", _exec(spec.exec_start, main) if spec.exec_start else ""
-    posts = [_exec(line, service.stop_post.get(number, Execution())) for number, line in enumerate(spec.exec_stop_post)]
+    posts = [
+        _exec(line, service.stop_post.get(number, Execution())) for number, line in enumerate(spec.exec_stop_post)
+    ]
     yield "ExecStopPost", " ".join(posts)
     yield "Environment", " ".join(f"{key}={value}" for key, value in spec.environment.items())
     yield "StandardOutput", spec.stdout.partition(":")[0]

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -89,7 +89,9 @@ class _Limit:
 class Service:
     """`name` with its suffix; `fragment` is the path of its file inside the node."""
 
-    def __init__(self, name: str, spec: ServiceSpec, fragment: str, around: Surroundings, *, transient: bool) -> None:
+    def __init__(
+        self, name: str, spec: ServiceSpec, fragment: str, around: Surroundings, *, transient: bool
+    ) -> None:
         self.name = name
         self.spec = spec
         self.fragment = fragment

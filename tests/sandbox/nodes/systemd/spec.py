@@ -72,9 +72,7 @@ class ServiceSpec:
 
 
 WITHOUT_EFFECT = frozenset(
-    "After Before BindsTo BlockIOWeight CPUSchedulingPolicy CPUWeight Conflicts Delegate Documentation IOSchedulingClass "
-    "IOSchedulingPriority IOWeight LimitCORE LimitNOFILE LimitNPROC MemoryHigh MemoryMax Nice OOMScoreAdjust Requires "
-    "SyslogIdentifier TasksMax WantedBy Wants".split()
+    ["After", "Before", "BindsTo", "BlockIOWeight", "CPUSchedulingPolicy", "CPUWeight", "Conflicts", "Delegate", "Documentation", "IOSchedulingClass", "IOSchedulingPriority", "IOWeight", "LimitCORE", "LimitNOFILE", "LimitNPROC", "MemoryHigh", "MemoryMax", "Nice", "OOMScoreAdjust", "Requires", "SyslogIdentifier", "TasksMax", "WantedBy", "Wants"]
 )
 """Known, and of no meaning on a machine without priorities, limits and dependencies."""
 

@@ -124,7 +124,9 @@ class System:
 
     def collect(self, service: Service) -> None:
         """Forget a transient unit at rest that nobody refers to; a failed one only when told so."""
-        at_rest = service.active is Active.INACTIVE or (service.active is Active.FAILED and service.spec.collect_failed)
+        at_rest = service.active is Active.INACTIVE or (
+            service.active is Active.FAILED and service.spec.collect_failed
+        )
         if service.transient and at_rest and service.references == 0 and self._units.get(service.name) is service:
             del self._units[service.name]
             self._delete_fragment(service.fragment)
@@ -180,5 +182,3 @@ class System:
             del self._units[timer.name]
             self._delete_fragment(timer.fragment)
         self.collect(timer.service)
-
-

@@ -228,7 +228,9 @@ async def _stop(call: Call) -> None:
 
 
 async def _kill(call: Call) -> None:
-    number = signal.Signals[f"SIG{call.options.get('--signal', call.options.get('-s', 'TERM')).removeprefix('SIG')}"]
+    number = signal.Signals[
+        f"SIG{call.options.get('--signal', call.options.get('-s', 'TERM')).removeprefix('SIG')}"
+    ]
     for word in call.units:
         for name, unit in _named(call, word):
             if unit is None:

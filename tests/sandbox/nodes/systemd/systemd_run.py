@@ -18,7 +18,17 @@ from tests.sandbox.nodes.systemd.timespan import parse_timespan, render_timespan
 _SHORT = "u:p:qPGrE:t"
 _LONG = [
     *("unit=", "property=", "description=", "setenv=", "service-type=", "working-directory=", "nice=", "slice="),
-    *("wait", "pipe", "quiet", "collect", "no-block", "remain-after-exit", "same-dir", "no-ask-password", "version"),
+    *(
+        "wait",
+        "pipe",
+        "quiet",
+        "collect",
+        "no-block",
+        "remain-after-exit",
+        "same-dir",
+        "no-ask-password",
+        "version",
+    ),
     *("on-active=", "timer-property=", "system"),
 ]
 _UNIT_CHARACTERS = re.compile(r"[^A-Za-z0-9:_.\\@-]")
@@ -122,7 +132,9 @@ def _timespan(value: str) -> float:
 
 def _find(system: System, program: str, path: str) -> str:
     """Absolute path of the program inside the node, by the client's PATH."""
-    candidates = [program] if "/" in program else [os.path.join(folder, program) for folder in path.split(":") if folder]
+    candidates = (
+        [program] if "/" in program else [os.path.join(folder, program) for folder in path.split(":") if folder]
+    )
     for candidate in candidates:
         found = system.machine.resolve(candidate)
         if found is not None and not found.is_dir() and ("/" in program or os.access(found, os.X_OK)):
@@ -188,7 +200,11 @@ def _waited(service: Service, said: str, *, quiet: bool) -> Reply:
         return Reply(code)
     how = "n/a"
     if ended is not None:
-        how = f"code=killed/status={signal_name(ended.status)}" if ended.killed else f"code=exited/status={ended.status}"
+        how = (
+            f"code=killed/status={signal_name(ended.status)}"
+            if ended.killed
+            else f"code=exited/status={ended.status}"
+        )
     took = (service.main.ended.monotonic_us - service.main.started.monotonic_us) / 1e6
     said += (
         f"Finished with result: {service.result}\nMain processes terminated with: {how}\n"
@@ -199,7 +215,9 @@ def _waited(service: Service, said: str, *, quiet: bool) -> Reply:
 
 def _text(request: Request) -> str:
     argv = request.spec.exec_start.argv
-    words = " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"' for word in argv)
+    words = " ".join(
+        '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"' for word in argv
+    )
     environment = "".join(f'Environment="{key}={value}"\n' for key, value in request.spec.environment.items())
     remain = "RemainAfterExit=yes\n" if request.spec.remain_after_exit else ""
     lines = "".join(f"{line}\n" for line in request.lines)

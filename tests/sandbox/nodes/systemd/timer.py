@@ -47,7 +47,7 @@ class Timer:
     def start(self) -> None:
         self.active, self.sub = Active.ACTIVE, "waiting"
         now = Moment.now()
-        self.moments = {name: now for name in ("StateChange", "InactiveExit", "ActiveEnter")}
+        self.moments = dict.fromkeys(("StateChange", "InactiveExit", "ActiveEnter"), now)
         self.next_monotonic_s = time.monotonic() + self.spec.on_active_s
         self.service.references += 1
         self._task = asyncio.create_task(self._wait_and_fire(), name=self.name)
