@@ -102,7 +102,8 @@ class Incident:
     changed_at: datetime
     sightings: tuple[Sighting, ...] = ()
     plan: Plan | None = None
-    planned_at: datetime | None = None
+    plans_made: int = 0
+    """How many plans there were: an answer counts for one of them."""
     changed: tuple[str, ...] = ()
     diagnosis: Diagnosis | None = None
     chosen: e.Chosen | None = None
@@ -215,7 +216,8 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
         case e.Answered():
             return replace(i, answer=record, phase=Phase.APPROVED if record.approve else i.phase)
         case e.Started():
-            return replace(i, phase=Phase.RUNNING, starts=(*i.starts, record))
+            phase = Phase.UNDOING if i.phase is Phase.UNDOING else Phase.RUNNING
+            return replace(i, phase=phase, starts=(*i.starts, record))
         case e.StepBegan() | e.Intended() | e.Ended() | e.StepEnded():
             return _progressed(i, record)
         case e.Failed():
@@ -246,7 +248,7 @@ def _planned(i: Incident, record: e.Planned) -> Incident:
         i,
         phase=Phase.PLANNED,
         plan=record.plan,
-        planned_at=record.at,
+        plans_made=i.plans_made + 1,
         changed=record.changed,
         steps=steps,
         asked=None,

@@ -5,7 +5,6 @@ clicks exactly one is first; the worker then journals it, and only the journaled
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from bot.core import entries as e
@@ -43,8 +42,8 @@ class Approvals:
         self._desk = desk
         self._slack = slack
         self._clock = clock
-        self._first: dict[IncidentId, datetime] = {}
-        """Incident -> when the plan that was answered had been made; an answer counts once per plan."""
+        self._first: dict[IncidentId, int] = {}
+        """Incident -> number of the plan that was answered; an answer counts once per plan."""
 
     def answer(self, answer: Answer) -> tuple[Reply, str]:
         """The decision and a sentence for the person. Never awaits."""
@@ -64,15 +63,14 @@ class Approvals:
                 Reply.SUPERSEDED,
                 "The plan has changed since this card was drawn; look at the new one and answer that.",
             )
-        assert incident.planned_at is not None
-        self._first[incident.id] = incident.planned_at
+        self._first[incident.id] = incident.plans_made
         worker.tell(
             e.Answered(at=self._clock.now(), actor=answer.actor, approve=answer.approve, digest=answer.digest)
         )
         return Reply.ACCEPTED, "Approved." if answer.approve else "Denied."
 
     def _answered(self, incident: Incident) -> bool:
-        return incident.planned_at is not None and self._first.get(incident.id) == incident.planned_at
+        return self._first.get(incident.id) == incident.plans_made
 
     def _may_not(self, actor: Actor) -> tuple[Reply, str] | None:
         """Slack users are checked by user id and team id; the control socket lets in only its owner and root."""

@@ -10,7 +10,7 @@ from bot.core.action import Action, Done, Fail, Outcome, OutcomeKind, Run, Verdi
 from bot.core.facts import Facts
 from bot.core.facts.runtime import SOCKET
 from bot.core.model import Family, Verb
-from bot.core.objects import Event, Meta
+from bot.core.objects import Event, EventSource, Meta, ObjectReference
 from bot.steps.program import run
 from bot.steps.step import Step, words
 
@@ -62,6 +62,8 @@ def _as_event(outcome: Outcome) -> Event:
     """What the kubelet would have said: the rules know failures by its words."""
     return Event(
         metadata=Meta(),
+        involved_object=ObjectReference(kind="Pod"),
+        source=EventSource(component="kubelet"),
         reason="FailedCreatePodSandBox",
         message=f"Failed to create pod sandbox: {' '.join(outcome.output.split())}",
         type="Warning",

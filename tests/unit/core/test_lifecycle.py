@@ -41,6 +41,11 @@ def intended(seq: int, name: str = "configure") -> e.Intended:
         ),
         ([PLANNED, asked(), answered(), STARTED, e.AbortAsked(at=T0, actor=PERSON)], Phase.RUNNING, Hop.UNDO),
         ([PLANNED, asked(), answered(), STARTED, e.UndoPlanned(at=T0, steps=())], Phase.UNDOING, Hop.UNDO),
+        (
+            [PLANNED, asked(), answered(), STARTED, e.UndoPlanned(at=T0, steps=()), STARTED],
+            Phase.UNDOING,
+            Hop.UNDO,
+        ),
         ([PLANNED, asked(), answered(), STARTED, e.Held(at=T0, why="x")], Phase.HELD, Hop.REST),
         ([e.Closed(at=T0, result=Result.WITHDRAWN, why="x")], Phase.CLOSED, Hop.REST),
     ],
