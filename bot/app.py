@@ -150,6 +150,7 @@ def _parts(r: Reach, journal: SqliteJournal, cards: Cards, feed: Feed) -> Parts:
     )
     return Parts(
         settings=r.settings,
+        rules=r.rules,
         journal=journal,
         cluster=r.cluster,
         nodes=r.nodes,

@@ -1,6 +1,6 @@
 """Cards where there is no Slack: nothing is shown, answers come by `imsbot approve` and `imsbot deny` only."""
 
-from bot.core.lifecycle import Incident
+from bot.core.incident import Incident
 from bot.core.model import CardRef
 
 

@@ -9,7 +9,8 @@ from bot.adapters.journal_sqlite import read_journal
 from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
 from bot.config import load_settings
 from bot.core.errors import InputError
-from bot.core.lifecycle import Incident, fold
+from bot.core.incident import Incident
+from bot.core.lifecycle import fold
 from bot.core.model import IncidentId
 from bot.views.terminal import incident_table, incident_text
 

@@ -6,44 +6,20 @@ Neither of them knows the world: facts, Leases and people come in through the en
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
 from bot.core import entries as e
-from bot.core.action import Outcome, Verdict
+from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import (
-    Actor,
-    CardRef,
-    Diagnosis,
-    Family,
     IncidentId,
     Mode,
     NodeRef,
-    Plan,
-    PlannedStep,
-    Result,
-    Sighting,
     Target,
     TargetKind,
 )
-
-
-class Phase(StrEnum):
-    """Where an incident stands between opened and closed."""
-
-    OPENED = "opened"
-    """Facts and plan are wanted."""
-    UNASKED = "unasked"
-    PLANNED = "planned"
-    """There is a plan; its question was not delivered yet."""
-    ASKED = "asked"
-    APPROVED = "approved"
-    RUNNING = "running"
-    UNDOING = "undoing"
-    HELD = "held"
-    CLOSED = "closed"
 
 
 class Hop(StrEnum):
@@ -61,109 +37,6 @@ class Hop(StrEnum):
     CLOSE = "close"
     REST = "rest"
     """Nothing to do by itself: unasked, held or closed."""
-
-
-class StepState(StrEnum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class StepProgress:
-    """One step of the plan or of the undo, as far as it has come."""
-
-    planned: PlannedStep
-    state: StepState = StepState.WAITING
-    began: datetime | None = None
-    ended: datetime | None = None
-    evidence: str = ""
-    verdict: Verdict | None = None
-    acts: tuple[e.Intended, ...] = ()
-    outcomes: tuple[tuple[int, Outcome], ...] = ()
-    """(seq, outcome) of its ended acts."""
-
-    @property
-    def pending(self) -> e.Intended | None:
-        """The act whose outcome is not known: it may be running on the node this very moment."""
-        ended = {seq for seq, _ in self.outcomes}
-        return next((act for act in self.acts if act.seq not in ended), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """One repair of one target: the fold of its entries."""
-
-    id: IncidentId
-    target: Target
-    phase: Phase
-    opened_at: datetime
-    changed_at: datetime
-    sightings: tuple[Sighting, ...] = ()
-    plan: Plan | None = None
-    plans_made: int = 0
-    """How many plans there were: an answer counts for one of them."""
-    changed: tuple[str, ...] = ()
-    diagnosis: Diagnosis | None = None
-    chosen: e.Chosen | None = None
-    card: CardRef | None = None
-    asked: e.Asked | None = None
-    reminded: bool = False
-    answer: e.Answered | None = None
-    starts: tuple[e.Started, ...] = ()
-    steps: tuple[StepProgress, ...] = ()
-    undo: tuple[StepProgress, ...] = ()
-    release: bool = False
-    failure: e.Failed | None = None
-    abort: Actor | None = None
-    held: str = ""
-    unasked: str = ""
-    requested_by: Actor | None = None
-    last_seq: int = 0
-    closed: e.Closed | None = None
-    echoes: int = 0
-    """Sightings that stayed quiet after the end; counted in memory, shown on the old card."""
-
-    @property
-    def families(self) -> tuple[Family, ...]:
-        return tuple(dict.fromkeys(s.family for s in self.sightings))
-
-    def serves(self, runtime_class: str) -> bool:
-        """Whether one of its sightings asked for this RuntimeClass."""
-        return any(s.runtime_class == runtime_class for s in self.sightings)
-
-    @property
-    def open(self) -> bool:
-        return self.phase is not Phase.CLOSED
-
-    @property
-    def result(self) -> Result | None:
-        return self.closed.result if self.closed else None
-
-    @property
-    def moving(self) -> tuple[StepProgress, ...]:
-        """The steps that the runner works on: the undo's once there is one."""
-        return self.undo if self.phase is Phase.UNDOING or self.undo else self.steps
-
-    @property
-    def current(self) -> StepProgress | None:
-        """The first step that is not done; `None` when all are."""
-        return next((s for s in self.moving if s.state is not StepState.DONE), None)
-
-    @property
-    def acted(self) -> tuple[str, ...]:
-        """Names of the plan's steps that announced at least one act: what an undo must look at."""
-        return tuple(s.planned.name for s in self.steps if s.acts)
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """The weakest verdict of the verifications so far."""
-        verdicts = [s.verdict for s in self.steps if s.verdict]
-        if self.failure and self.failure.verdict:
-            verdicts.append(self.failure.verdict)
-        order = [Verdict.DISPROVEN, Verdict.INCONCLUSIVE, Verdict.PROVEN]
-        return min(verdicts, key=order.index, default=None)
 
 
 def fold(incident_id: IncidentId, records: Iterable[e.Entry]) -> Incident:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from bot.core.action import Verdict
 from bot.core.entries import Closed
-from bot.core.lifecycle import Incident, Phase
+from bot.core.incident import Incident, Phase
 from bot.core.model import Result
 
 REBUILD = "A rebuild of the node loses the repair: the node image must carry it."

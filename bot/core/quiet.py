@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.lifecycle import Incident
+from bot.core.incident import Incident
 from bot.core.model import Family, Result
 from bot.core.settings import Limits
 
@@ -45,7 +45,7 @@ def quiet_of(family: Family, past: Iterable[Incident], now: datetime, limits: Li
     return quiet if quiet.until is not None and now < quiet.until else None
 
 
-def attempts(past: Iterable[Incident], now: datetime, limits: Limits) -> int:
+def attempts(past: Iterable[Incident], now: datetime, window_s: float) -> int:
     """How many repairs of this target were started in the window."""
-    since = now - timedelta(seconds=limits.attempts_window_s)
+    since = now - timedelta(seconds=window_s)
     return sum(1 for i in past if i.starts and i.starts[0].at >= since)

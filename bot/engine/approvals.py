@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.core import entries as e
-from bot.core.lifecycle import Incident, Phase
+from bot.core.incident import Incident, Phase
 from bot.core.model import Actor, Digest, IncidentId
 from bot.core.settings import Slack
 from bot.engine.desk import Desk

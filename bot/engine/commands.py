@@ -1,7 +1,7 @@
 """What a person at the terminal may ask the running bot: the same gates as Slack's buttons, and more doors."""
 
 from bot.core import entries as e
-from bot.core.lifecycle import Phase
+from bot.core.incident import Phase
 from bot.core.model import Actor, Digest, IncidentId, Target, TargetKind
 from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.desk import Desk

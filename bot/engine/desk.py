@@ -13,7 +13,8 @@ import structlog
 
 from bot.core import entries as e
 from bot.core.errors import BotError, JournalError
-from bot.core.lifecycle import Incident, Phase, fold
+from bot.core.incident import Incident, Phase
+from bot.core.lifecycle import fold
 from bot.core.model import Actor, Diagnosis, Family, IncidentId, Plan, Sighting, Target
 from bot.core.names import new_incident_id
 from bot.core.quiet import Quiet, attempts, quiet_of
@@ -193,14 +194,23 @@ class Desk:
         """A storm, or too many attempts on this target: then a person must pick it."""
         if sighting is None:
             return None
-        limits = self._parts.settings.limits
-        tried = attempts(self._past_of(target), self._parts.clock.now(), limits)
-        if tried >= limits.attempts_per_target:
+        if (tried := self._tried_too_often(target, sighting.family)) is not None:
             return f"{target.name} was repaired {tried} times lately and fails again: look for the cause first"
         if target.node is None:
             return None
         workers = len(self._parts.world.workers())
         return self._storm.why(sighting.family, target.name, workers, self._parts.clock.monotonic())
+
+    def _tried_too_often(self, target: Target, family: Family) -> int | None:
+        """How often this target was repaired lately, if configuration or rule allow no more."""
+        limits = self._parts.settings.limits
+        bounds = [(limits.attempts_per_target, limits.attempts_window_s)]
+        rule = self._parts.rules.of(family)
+        if rule is not None and rule.limits is not None:
+            bounds.append((rule.limits.attempts, rule.limits.window_h * 3600.0))
+        past, now = self._past_of(target), self._parts.clock.now()
+        tried = [(attempts(past, now, window_s), allowed) for allowed, window_s in bounds]
+        return next((count for count, allowed in tried if count >= allowed), None)
 
     async def _begin(self, worker: Worker, opened: e.Opened, wait_why: str | None) -> None:
         try:

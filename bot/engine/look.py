@@ -6,18 +6,20 @@ quiet. It holds no Lease.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
 import structlog
 
 from bot.core.classify import classify
+from bot.core.errors import BotError
 from bot.core.facts import Facts, NodeFacts, node_script, parse_node
 from bot.core.facts.cluster import Reads
-from bot.core.lifecycle import Incident
+from bot.core.incident import Incident
 from bot.core.model import Diagnosis, Family, IncidentId, Mode, NodeRef, Plan, Sighting, Target, TargetKind, Verb
 from bot.core.names import canary_name
+from bot.core.objects import Node
 from bot.core.rules import RuleSet
 from bot.core.settings import Settings
 from bot.engine.ports import Clock, Cluster, Nodes, NodeShell
@@ -109,16 +111,16 @@ class Looker:
             return diagnosis
         node = subject.target.node
         if node is None or shell is not None:
-            return self._conclude(subject, await self.facts(subject, shell))
+            return await self._conclude(subject, await self.facts(subject, shell))
         async with self._nodes.shell(node) as opened:
-            return self._conclude(subject, await self.facts(subject, opened))
+            return await self._conclude(subject, await self.facts(subject, opened))
 
     async def node_facts(self, node: NodeRef) -> NodeFacts:
         """Only the node's own facts, over a connection of their own."""
         async with self._nodes.shell(node) as shell:
             return await self._read_node(shell)
 
-    def _conclude(self, subject: Subject, facts: Facts) -> Conclusion:
+    async def _conclude(self, subject: Subject, facts: Facts) -> Conclusion:
         families = tuple(dict.fromkeys(s.family for s in subject.sightings))
         situation = Situation(
             target=subject.target,
@@ -129,12 +131,38 @@ class Looker:
             settings=self._settings,
         )
         conclusion = make_plan(situation)
+        if isinstance(conclusion, Plan) and any(step.verb is Verb.INSTALL for step in conclusion.steps):
+            peers = await self._peer_versions(subject.target, facts)
+            conclusion = make_plan(replace(situation, peer_versions=peers))
         blocked = [s.blocked for s in subject.sightings if s.blocked]
         if blocked and len(blocked) == len(subject.sightings) and not isinstance(conclusion, Diagnosis):
             return Diagnosis(families[-1], f"{subject.target.name} is not repaired: {'; '.join(blocked)}")
         if isinstance(conclusion, Plan):
             return msgspec.structs.replace(conclusion, approval=self._approval(families))
         return conclusion
+
+    async def _peer_versions(self, target: Target, facts: Facts) -> dict[str, str]:
+        """Kata's version on the other ready workers; those that cannot be read are left out."""
+        peers = [w for w in facts.cluster.workers if w.ready and w.kata_labelled and w.metadata.uid != target.uid]
+        found = await self._read_all(peers)
+        return {
+            node.metadata.name: read.kata_tree.version
+            for node, read in found
+            if isinstance(read, NodeFacts) and read.kata_tree.version
+        }
+
+    async def _read_all(self, nodes: Sequence[Node]) -> list[tuple[Node, NodeFacts | BotError]]:
+        """Facts of many nodes at once, under the cap of `ssh.max_connects`; an unreadable one is its error."""
+        limit = asyncio.Semaphore(self._settings.ssh.max_connects)
+
+        async def read(node: Node) -> NodeFacts | BotError:
+            async with limit:
+                try:
+                    return await self.node_facts(NodeRef(node.metadata.name, node.metadata.uid))
+                except BotError as error:
+                    return error
+
+        return list(zip(nodes, await asyncio.gather(*map(read, nodes)), strict=True))
 
     def _never_repaired(self, subject: Subject) -> Diagnosis | None:
         """What the rules say about families that nobody should repair by machine; no node is looked at for it."""

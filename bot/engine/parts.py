@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from bot.core.rules import RuleSet
 from bot.core.settings import Settings
 from bot.engine.look import Looker
 from bot.engine.ports import Cards, Clock, Cluster, Journal, Leases, Nodes, World
@@ -13,6 +14,7 @@ class Parts:
     """Everything a worker talks to."""
 
     settings: Settings
+    rules: RuleSet
     journal: Journal
     cluster: Cluster
     nodes: Nodes

@@ -12,7 +12,7 @@ from bot.core import world
 from bot.core.action import ApiChange, Command, Outcome
 from bot.core.entries import Entry, History
 from bot.core.facts.cluster import ClusterFacts, Reads
-from bot.core.lifecycle import Incident
+from bot.core.incident import Incident
 from bot.core.model import CardRef, IncidentId, NodeRef, Target
 from bot.core.objects import Node, Observed
 

@@ -12,7 +12,7 @@ import structlog
 from bot.core import entries as e
 from bot.core.errors import BotError, JournalError, TemporaryError
 from bot.core.facts import Facts
-from bot.core.lifecycle import Incident, Phase, StepProgress
+from bot.core.incident import Incident, Phase, StepProgress
 from bot.core.model import Diagnosis, Family, Plan
 from bot.core.plan import within
 from bot.engine.look import Conclusion, Subject

@@ -15,7 +15,7 @@ from bot.core import entries as e
 from bot.core.action import Action, Api, Command, Done, Fail, Outcome, OutcomeKind, Run, SetCordon, Wait
 from bot.core.errors import BotError, LeaseLostError, TemporaryError
 from bot.core.facts import Facts
-from bot.core.lifecycle import Incident, StepProgress
+from bot.core.incident import Incident, StepProgress
 from bot.core.marks import HOLD, cordoned_by, hold_reason
 from bot.core.names import unit_name
 from bot.core.objects import Node

@@ -13,7 +13,8 @@ import structlog
 
 from bot.core import entries as e
 from bot.core.errors import BotError, JournalError, TemporaryError
-from bot.core.lifecycle import Hop, Incident, Phase, advance, decide, reminder_at
+from bot.core.incident import Incident, Phase
+from bot.core.lifecycle import Hop, advance, decide, reminder_at
 from bot.core.model import Diagnosis, Family, Plan, TargetKind
 from bot.core.outcome import closing
 from bot.core.plan import what_changed

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from bot.core.lifecycle import Incident, Phase, StepProgress, StepState
+from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Disruption, Plan, Result
 from bot.views import mrkdwn as m
 from bot.views.thread import thread_posts

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bot.core.lifecycle import Incident, StepProgress
+from bot.core.incident import Incident, StepProgress
 from bot.core.model import Diagnosis, Plan
 from bot.views.wording import BAD_OUTCOMES, STEP_MARKS, actor_name, duration, moment, state_of, step_time
 

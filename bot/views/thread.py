@@ -1,7 +1,7 @@
 """Details of an incident for its card's thread: the plan's commands, and every act that ended."""
 
 from bot.core.action import OutcomeKind
-from bot.core.lifecycle import Incident
+from bot.core.incident import Incident
 from bot.views import mrkdwn as m
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot.core.action import OutcomeKind
-from bot.core.lifecycle import Incident, Phase, StepProgress, StepState
+from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Actor, Result
 
 PHASES = {

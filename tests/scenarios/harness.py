@@ -10,7 +10,7 @@ from bot.adapters.rules_files import load_rules
 from bot.core import entries as e
 from bot.core.entries import History
 from bot.core.errors import UnreachableError
-from bot.core.lifecycle import Incident, Phase
+from bot.core.incident import Incident, Phase
 from bot.core.model import Actor, CardRef, Family, IncidentId, Sighting, Target, TargetKind
 from bot.core.settings import Settings
 from bot.engine.approvals import Answer, Approvals, Reply
@@ -120,6 +120,7 @@ class Stage:
         )
         parts = Parts(
             settings=self.settings,
+            rules=rules,
             journal=self.journal,
             cluster=self.cluster,
             nodes=nodes,

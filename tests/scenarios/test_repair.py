@@ -3,7 +3,7 @@
 import pytest
 
 from bot.core import entries as e
-from bot.core.lifecycle import Phase
+from bot.core.incident import Phase
 from bot.core.marks import CORDON
 from bot.core.model import Actor, Family, Result
 from bot.engine.approvals import Reply

@@ -13,7 +13,7 @@ import structlog
 
 from bot.adapters.slack.api import PostLostError, SlackApi
 from bot.core.errors import BotError, PermanentError, TemporaryError
-from bot.core.lifecycle import Incident, Phase
+from bot.core.incident import Incident, Phase
 from bot.core.model import CardRef, IncidentId
 from bot.core.settings import Slack
 from bot.views.card import Card, render_card

@@ -4,7 +4,8 @@ import pytest
 
 from bot.core import entries as e
 from bot.core.action import Command, Outcome, OutcomeKind, Verdict
-from bot.core.lifecycle import Hop, Incident, Phase, StepState, decide, fold
+from bot.core.incident import Incident, Phase, StepState
+from bot.core.lifecycle import Hop, decide, fold
 from bot.core.model import Diagnosis, Family, NodeRef, Result, Target, TargetKind, Verb
 from tests.unit.core.samples import ID, NODE, PERSON, T0, answered, asked, at, opened, plan, sighting, step
 

@@ -3,7 +3,8 @@
 import pytest
 
 from bot.core import entries as e
-from bot.core.lifecycle import Incident, fold
+from bot.core.incident import Incident
+from bot.core.lifecycle import fold
 from bot.core.model import Family, Result
 from bot.core.quiet import attempts, quiet_of
 from bot.core.settings import Limits
@@ -50,8 +51,8 @@ def test_another_family_on_the_same_target_is_news_at_once() -> None:
 def test_only_started_repairs_count_as_attempts() -> None:
     started = fold(ID, [opened(), e.Started(at=T0, epoch=1, holder="h"), e.Held(at=T0, why="x")])
     asked_for = fold(ID, [opened(), e.Picked(at=T0, actor=PERSON)])
-    assert attempts([started, asked_for], at(DAY - 1), LIMITS) == 1
-    assert attempts([started], at(DAY + 1), LIMITS) == 0
+    assert attempts([started, asked_for], at(DAY - 1), DAY) == 1
+    assert attempts([started], at(DAY + 1), DAY) == 0
 
 
 def test_three_nodes_and_a_quarter_of_the_workers_make_a_storm() -> None:
