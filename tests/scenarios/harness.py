@@ -10,6 +10,7 @@ from bot.adapters.rules_files import load_rules
 from bot.core import entries as e
 from bot.core.entries import History
 from bot.core.errors import UnreachableError
+from bot.core.facts import NodeFacts
 from bot.core.incident import Incident, Phase
 from bot.core.model import Actor, CardRef, Family, IncidentId, Sighting, Target, TargetKind
 from bot.core.settings import Settings
@@ -30,6 +31,7 @@ from tests.scenarios.virtual_time import VirtualClock
 from tests.unit.steps import samples
 
 TARGET = Target(TargetKind.NODE, samples.NODE, samples.UID)
+SECOND = Target(TargetKind.NODE, "ncn-w002", "7e57-0002")
 APPROVER = Actor(via="slack", user="U0APPROVER", team="T0TEAM")
 DAY_S = 24 * 3600
 LOOK_AGAIN_S = 300.0
@@ -99,24 +101,28 @@ class Stage:
         self.clock = VirtualClock()
         self.settings = settings(**changes)
         self.node = SimulatedNode()
-        self.cluster = SimulatedCluster(self.clock, self.node)
+        self.second = SimulatedNode(SECOND.name, SECOND.uid)
+        self.cluster = SimulatedCluster(self.clock, (self.node, self.second))
         self.net = Network()
         self.leases = SimulatedLeases()
         self.journal = MemoryJournal()
         self.cards = PaperCards()
 
+    def _facts(self, raw: bytes) -> NodeFacts:
+        return next(node for node in self.cluster.nodes if node.name == raw.decode()).facts()
+
     @asynccontextmanager
     async def engine(self) -> AsyncIterator["Engine"]:
         """A running engine; at the end of the block it is killed, not stopped."""
         rules = load_rules()
-        nodes = SimulatedNodes(self.node, self.net)
+        nodes = SimulatedNodes(self.cluster.nodes, self.net)
         looker = Looker(
             settings=self.settings,
             rules=rules,
             cluster=self.cluster,
             nodes=nodes,
             clock=self.clock,
-            parse=lambda _: self.node.facts(),
+            parse=self._facts,
         )
         parts = Parts(
             settings=self.settings,
@@ -169,8 +175,8 @@ class Engine:
         self.approvals = Approvals(desk, stage.settings.slack, stage.clock)
         self.commands = Commands(desk, self.approvals, QuietWorld(stage.clock), stage.clock)  # type: ignore[arg-type]
 
-    def sight(self, family: Family = Family.HANDLER_NOT_CONFIGURED) -> IncidentId | None:
-        return self.desk.sight(TARGET, self.stage.sighting(family))
+    def sight(self, family: Family = Family.HANDLER_NOT_CONFIGURED, target: Target = TARGET) -> IncidentId | None:
+        return self.desk.sight(target, self.stage.sighting(family))
 
     @property
     def only(self) -> Incident:

@@ -4,7 +4,8 @@ It knows commands by their keys, as the journal names them; what the commands do
 (`tests/unit/steps`, `tests/sandbox`). A unit runs once for ever, whatever the engine asks.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -131,30 +132,35 @@ class SimulatedCluster:
     """The API: one node under repair, three healthy peers, one hanging pod."""
 
     clock: VirtualClock
-    node: SimulatedNode
+    nodes: Sequence[SimulatedNode]
     canary: Pod | None = None
     canary_verdict: str = "works"
     pod_name: str = "cray-ims-1-create-abcde"
-    rescued_dead: bool = False
+    cordons: int = 0
+    """The most nodes that were cordoned at once."""
     applied: list[ApiChange] = field(default_factory=list)
 
     async def facts(self, reads: Reads) -> ClusterFacts:
-        ours = reads.target.uid == self.node.uid
-        peers = [samples.api_node(f"ncn-w00{i}", f"7e57-000{i}") for i in range(2, 6)]
+        node = self._find(reads.target.uid)
+        names = {n.name for n in self.nodes}
+        peers = [
+            samples.api_node(f"ncn-w00{i}", f"7e57-000{i}") for i in range(1, 6) if f"ncn-w00{i}" not in names
+        ]
         return replace(
             samples.cluster(),
-            node=self.node.api() if ours else samples.api_node(reads.target.name, reads.target.uid),
-            workers=(self.node.api(), *peers),
-            rescued=(self._pod(),) if reads.pods else (),
+            node=node.api() if node else None,
+            workers=(*(n.api() for n in self.nodes), *peers),
+            rescued=(self._pod(node),) if reads.pods else (),
             canary=self._canary_now(),
             canary_events=self._canary_events(),
         )
 
-    def _pod(self) -> Pod:
-        pod = samples.pod(self.pod_name, phase="Pending")
-        if "kata-qemu" not in self.node.loaded:
-            return pod
-        return samples.pod(self.pod_name, phase="Running")
+    def _find(self, uid: str) -> SimulatedNode | None:
+        return next((n for n in self.nodes if n.uid == uid), None)
+
+    def _pod(self, node: SimulatedNode | None) -> Pod:
+        served = node is not None and "kata-qemu" in node.loaded
+        return samples.pod(self.pod_name, phase="Running" if served else "Pending")
 
     def _canary_now(self) -> Pod | None:
         if self.canary is None or self.canary_verdict == "hangs":
@@ -175,8 +181,9 @@ class SimulatedCluster:
             return OK
         self.applied.append(change)
         match change:
-            case SetCordon(incident=incident, cordoned=cordoned):
-                return self._mark(CORDON, incident, cordoned)
+            case SetCordon(node_uid=uid, incident=incident, cordoned=cordoned):
+                node = self._find(uid)
+                return self._mark(node, incident, cordoned) if node else Outcome(OutcomeKind.REFUSED)
             case SetLabel():
                 raise AssertionError(f"nobody asked for a label: {LABEL}")
             case CreateCanary(name=name, namespace=namespace, node=node):
@@ -191,15 +198,16 @@ class SimulatedCluster:
                 raise AssertionError("nobody asked for a RuntimeClass")
         return OK
 
-    def _mark(self, key: str, incident: str, cordoned: bool) -> Outcome:
-        mine = self.node.annotations.get(key) == incident
-        if HOLD in self.node.annotations or (self.node.cordoned and not mine):
+    def _mark(self, node: SimulatedNode, incident: str, cordoned: bool) -> Outcome:
+        mine = node.annotations.get(CORDON) == incident
+        if HOLD in node.annotations or (node.cordoned and not mine):
             return Outcome(OutcomeKind.REFUSED, output="somebody else's")
-        self.node.cordoned = cordoned
+        node.cordoned = cordoned
+        self.cordons = max(self.cordons, sum(n.cordoned for n in self.nodes))
         if cordoned:
-            self.node.annotations[key] = incident
+            node.annotations[CORDON] = incident
         else:
-            self.node.annotations.pop(key, None)
+            node.annotations.pop(CORDON, None)
         return OK
 
 
@@ -209,8 +217,9 @@ class SimulatedShell:
         self._net = net
 
     async def read(self, script: str) -> bytes:
+        """The name of the node: the harness parses it into that node's facts."""
         self._net.check()
-        return script.encode()
+        return self._node.name.encode()
 
     async def mint_epoch(self, at_least: int, holder: str) -> int:
         self._net.check()
@@ -243,19 +252,13 @@ class Network:
 
 
 class SimulatedNodes:
-    def __init__(self, node: SimulatedNode, net: Network) -> None:
-        self._node = node
+    def __init__(self, nodes: Sequence[SimulatedNode], net: Network) -> None:
+        self._nodes = {node.uid: node for node in nodes}
         self._net = net
 
-    def shell(self, node: NodeRef) -> "SimulatedNodes":
-        assert node.uid == self._node.uid
-        return self
-
-    async def __aenter__(self) -> SimulatedShell:
-        return SimulatedShell(self._node, self._net)
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
+    @asynccontextmanager
+    async def shell(self, node: NodeRef) -> AsyncIterator[SimulatedShell]:
+        yield SimulatedShell(self._nodes[node.uid], self._net)
 
 
 @dataclass
