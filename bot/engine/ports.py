@@ -82,21 +82,28 @@ class NodeShell(Protocol):
     """One verified SSH connection to one node."""
 
     async def read(self, script: str) -> bytes:
-        """Run a read-only script by `sh`, one exec; its stdout.
+        """Run a read-only script by `sh` without standard input, one exec; its stdout.
 
-        Raises UnreachableError, HostKeyError, UnknownFactError.
+        Raises UnreachableError, HostKeyError; UnknownFactError when it fails, takes too long or says too much.
         """
 
     async def mint_epoch(self, at_least: int, holder: str) -> int:
-        """One flock'd exec: writes max(node's epoch, at_least) + 1 with the holder's id, and returns it."""
+        """One flock'd exec: writes max(node's epoch, at_least) + 1 with the holder's id, and returns it.
+
+        Raises PermanentError when the node's epoch is damaged or cannot be written: nothing may run there then.
+        """
 
     async def start(self, unit: str, command: Command, epoch: int) -> None:
-        """Hand the unit over to the node, once and for all time: a second start of the same name does nothing."""
+        """Hand the unit over to the node, once and for all time: a second start of the same name does nothing.
+
+        What the epoch or systemd refuses is the unit's outcome, for `collect`. Raises TemporaryError when it is not
+        known whether the node took it over, and PermanentError when it could not (a full disk): nothing was run.
+        """
 
     async def collect(self, unit: str, timeout_s: float) -> Outcome | None:
-        """Wait for the unit's end; `None` when the node never took it over.
+        """Wait for the unit's end; `None` when the node never took it over, and then never will.
 
-        Reconnects after a lost connection; raises UnreachableError after `timeout_s`.
+        Reconnects after a lost connection; raises UnreachableError after `timeout_s`, also when it still runs.
         """
 
     async def running_units(self) -> Sequence[str]:
@@ -104,7 +111,8 @@ class NodeShell(Protocol):
 
 
 class Nodes(Protocol):
-    def shell(self, node: NodeRef) -> AbstractAsyncContextManager[NodeShell]: ...
+    def shell(self, node: NodeRef) -> AbstractAsyncContextManager[NodeShell]:
+        """Entering does not connect: the first question does."""
 
 
 class Cards(Protocol):
