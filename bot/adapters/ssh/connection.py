@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncssh
+import structlog
 
 from bot.adapters.ssh.trust import Address, Trust, changed_key, read_trust
 from bot.core.errors import BotError, PermanentError, UnreachableError
 from bot.core.settings import Ssh
+
+log = structlog.get_logger(__name__)
 
 KEEPALIVE_COUNT = 3
 CLOSE_S = 2.0
@@ -85,6 +88,7 @@ class Connection:
             ) from None
         except (asyncssh.Error, OSError) as error:
             self._drop(connection)
+            log.warning("ssh connection lost", node=self.node, reason=_reason(error))
             raise ConnectionLostError(f"{self.node}: the SSH connection was lost: {_reason(error)}") from error
         except OutputTooLargeError as error:
             raise OutputTooLargeError(f"{self.node}: {error}") from None
@@ -115,32 +119,33 @@ class Connection:
         """Connect within the bound, again after a refusal that passes (MaxStartups), with jitter."""
         address = await self._locate()
         trust = await asyncio.to_thread(read_trust, self._settings, self.node, address)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._settings.connect_timeout_s
-        pause_s = FIRST_RETRY_S
+        longest_s, paused_s = FIRST_RETRY_S, 0.0
         while True:
             try:
                 async with self._connects:
-                    # Waiting for our own turn is not the node's fault.
                     return await self._attempt(address, trust)
             except _TransientRefusalError as refusal:
-                pause_s = min(pause_s * 2, SLOWEST_RETRY_S)
-                wait_s = random.uniform(pause_s / 2, pause_s)  # noqa: S311 # jitter, not a secret
-                if loop.time() + wait_s >= deadline:
+                longest_s = min(longest_s * 2, SLOWEST_RETRY_S)
+                pause_s = random.uniform(longest_s / 2, longest_s)  # noqa: S311 # jitter, not a secret
+                # Waiting for our own turn is not the node's fault, so only the pauses count.
+                paused_s += pause_s
+                if paused_s > self._settings.connect_timeout_s:
                     raise UnreachableError(f"{self._where(address)}: {refusal}") from refusal.__cause__
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(pause_s)
 
     async def _attempt(self, address: Address, trust: Trust) -> asyncssh.SSHClientConnection:
         witness = _Witness()
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
-                return await asyncssh.connect(**self._options(address, trust, witness))
+                connection = await asyncssh.connect(**self._options(address, trust, witness))
         except TimeoutError:
             raise UnreachableError(
                 f"{self._where(address)}: no SSH connection within {self._settings.connect_timeout_s:g} s"
             ) from None
         except (asyncssh.Error, OSError) as error:
             raise self._translated(error, address, trust, witness) from error
+        log.debug("ssh connected", node=self.node, address=str(address))
+        return connection
 
     def _options(self, address: Address, trust: Trust, witness: _Witness) -> dict[str, Any]:
         """Everything that asyncssh would otherwise take from ~/.ssh, the environment or an agent is given."""
