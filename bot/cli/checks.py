@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import aiohttp
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -34,7 +33,7 @@ class Checked:
 
 
 def check_command(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
-    """Check the configuration and the rules, then reach the API, every worker, Slack and the mirror. Changes nothing.
+    """Check configuration and rules, then reach the API, every worker, Slack and the mirror. Changes nothing.
 
     Exit code 2 for a configuration that cannot be used, 1 when something cannot be reached.
     """
@@ -90,6 +89,8 @@ async def _check_node(r: "Reach", node: Node) -> Checked:
 async def _check_slack(settings: Settings, tokens: SlackTokens | None) -> Checked:
     if tokens is None:
         return Checked("Slack", True, "switched off; answers come by `imsbot approve` only")
+    import aiohttp  # half a second of import that no other command needs
+
     from bot.adapters.slack.api import SlackApi
 
     async with aiohttp.ClientSession() as session:
@@ -114,6 +115,8 @@ async def _check_slack(settings: Settings, tokens: SlackTokens | None) -> Checke
 
 
 async def _check_mirror(url: str) -> Checked:
+    import aiohttp
+
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=MIRROR_TIMEOUT_S)) as session,
