@@ -96,8 +96,8 @@ class NodeShell(Protocol):
     async def start(self, unit: str, command: Command, epoch: int) -> None:
         """Hand the unit over to the node, once and for all time: a second start of the same name does nothing.
 
-        What the epoch or systemd refuses is the unit's outcome, for `collect`. Raises TemporaryError when it is not
-        known whether the node took it over, and PermanentError when it could not (a full disk): nothing was run.
+        What the epoch or systemd refuses is the unit's outcome, for `collect`. Raises TemporaryError when it is
+        not known whether the node took it over, and PermanentError when it could not (a full disk): nothing ran.
         """
 
     async def collect(self, unit: str, timeout_s: float) -> Outcome | None:
