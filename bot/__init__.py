@@ -30,6 +30,6 @@ Six rules that everything rests on:
 5. We give back what is ours and only that; the objects themselves say what is (`core/marks`).
 6. The first failed step stops the plan, undoes it, and tells a person.
 
-Start reading at `core/model` (the words), `core/action` (what a step may ask for), `core/lifecycle`, then any step.
+Start reading at `core/model` (the words), `core/action` (what a step may ask for), `core/lifecycle`, any step.
 What comes later is not built ahead: draining where a restart kills containers, sweeps, observe mode, metrics.
 """

@@ -10,7 +10,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        # CLOCK_MONOTONIC stops while a virtual machine is suspended; a Lease does not wait for it (clock_gettime(2)).
+        # CLOCK_MONOTONIC stops while a virtual machine is suspended, and a Lease does not wait (clock_gettime(2)).
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     async def sleep(self, seconds: float) -> None:
