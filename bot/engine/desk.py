@@ -15,7 +15,7 @@ from bot.core import entries as e
 from bot.core.errors import BotError, JournalError
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import fold
-from bot.core.model import Actor, Diagnosis, Family, IncidentId, Plan, Sighting, Target
+from bot.core.model import Actor, Diagnosis, Family, IncidentId, Plan, Sighting, Target, TargetKind
 from bot.core.names import new_incident_id
 from bot.core.quiet import Quiet, attempts, quiet_of
 from bot.core.storm import Storm
@@ -131,7 +131,13 @@ class Desk:
         return next((w for w in self._workers.values() if w.incident.target.fingerprint == print_), None)
 
     def _past_of(self, target: Target) -> list[Incident]:
-        return [i for i in self._closed.values() if i.target.fingerprint == target.fingerprint]
+        """Closed incidents of the target; for one that has yet to choose its node, also those that chose one."""
+
+        def is_its(i: Incident) -> bool:
+            chose = target.kind is TargetKind.CHOOSE_NODE and i.chosen is not None and i.serves(target.name)
+            return chose or i.target.fingerprint == target.fingerprint
+
+        return [i for i in self._closed.values() if is_its(i)]
 
     # Sightings
 

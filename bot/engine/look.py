@@ -12,6 +12,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
+from bot.core.action import OutcomeKind
 from bot.core.classify import classify
 from bot.core.errors import BotError
 from bot.core.facts import Facts, NodeFacts, node_script, parse_node
@@ -23,8 +24,10 @@ from bot.core.objects import Node
 from bot.core.rules import RuleSet
 from bot.core.settings import Settings
 from bot.engine.ports import Clock, Cluster, Nodes, NodeShell
+from bot.steps import decode
 from bot.steps.planner import Nothing, make_plan
 from bot.steps.situation import Situation
+from bot.steps.verify_canary import VerifyCanary
 
 log = structlog.get_logger(__name__)
 
@@ -138,8 +141,23 @@ class Looker:
         if blocked and len(blocked) == len(subject.sightings) and not isinstance(conclusion, Diagnosis):
             return Diagnosis(families[-1], f"{subject.target.name} is not repaired: {'; '.join(blocked)}")
         if isinstance(conclusion, Plan):
-            return msgspec.structs.replace(conclusion, approval=self._approval(families))
+            notes = (*conclusion.notes, *await self._canary_objections(conclusion, facts))
+            return msgspec.structs.replace(conclusion, approval=self._approval(families), notes=notes)
         return conclusion
+
+    async def _canary_objections(self, plan: Plan, facts: Facts) -> tuple[str, ...]:
+        """What the API server would say to the canary (a server-side dry run): people know before they answer.
+
+        Not asked while the RuntimeClass is missing: its admission would refuse any pod.
+        """
+        canaries = [step for step in map(decode, plan.steps) if isinstance(step, VerifyCanary)]
+        if not canaries or facts.cluster.runtime_class is None or facts.cluster.canary is not None:
+            return ()
+        outcome = await self._cluster.apply(canaries[0].creation, dry_run=True)
+        if outcome.kind is OutcomeKind.OK:
+            return ()
+        said = " ".join(outcome.output.split())
+        return (f"the API server would not take the canary pod, so the proof would be inconclusive: {said}",)
 
     async def _peer_versions(self, target: Target, facts: Facts) -> dict[str, str]:
         """Kata's version on the other ready workers; those that cannot be read are left out."""

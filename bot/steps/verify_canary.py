@@ -64,10 +64,11 @@ class VerifyCanary(Step, frozen=True, kw_only=True, tag="verify-canary"):
         if pod is None:
             if succeeded(facts, "create-canary"):
                 return _doubt("the canary pod was deleted before it could prove anything")
-            return Api(self._creation(), f"create the canary pod {self.pod} on {self.node}")
+            return Api(self.creation, f"create the canary pod {self.pod} on {self.node}")
         return self._judge(pod, facts)
 
-    def _creation(self) -> CreateCanary:
+    @property
+    def creation(self) -> CreateCanary:
         return CreateCanary(
             namespace=self.namespace,
             name=self.pod,
