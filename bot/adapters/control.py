@@ -67,7 +67,7 @@ async def listen(journal: Path, answer: Answerer) -> AsyncIterator[None]:
     path = socket_path(journal)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, TimeoutError):
+        with suppress(ConnectionError, TimeoutError, ValueError):  # ValueError: a line beyond the limit
             async with asyncio.timeout(TIMEOUT_S):
                 line = await reader.readline()
                 writer.write(msgspec.json.encode(_respond(line, _peer(writer), answer)) + b"\n")
