@@ -140,12 +140,12 @@ async def test_nothing_is_left_behind_after_stop(tmp_path: Path) -> None:
     async with Nodes(tmp_path / "own") as nodes:
         node = await nodes.add("ncn-w009", BARE)
         await node.shell("sleep 300 >/dev/null 2>&1 &")
-    left = [
-        path.parent.name
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if str(tmp_path / "own").encode() in _read(path)
-    ]
-    assert [] == left
+    assert [] == _command_lines_with(str(tmp_path / "own"))
+
+
+def _command_lines_with(text: str) -> list[bytes]:
+    lines = [_read(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
+    return [line for line in lines if text.encode() in line]
 
 
 def _read(path: Path) -> bytes:

@@ -45,11 +45,9 @@ async def test_a_failed_unit_keeps_its_result_and_blocks_its_name_until_reset(no
         "Result=exit-code\nExecMainCode=1\nExecMainStatus=3\nLoadState=loaded\nActiveState=failed\nSubState=failed\n"
         == shown
     )
+    taken = "Unit imsbot-x.service was already loaded or has a fragment file."
     again = await run(node, "systemd-run --unit=imsbot-x true")
-    assert (
-        "Failed to start transient service unit: Unit imsbot-x.service was already loaded or has a fragment file.\nrc=1\n"
-        == again
-    )
+    assert f"Failed to start transient service unit: {taken}\nrc=1\n" == again
     assert "rc=0\n" == await run(node, "systemctl reset-failed imsbot-x")
     assert "rc=0\n" == await run(node, "systemd-run -q --unit=imsbot-x true")
 
@@ -208,5 +206,6 @@ async def test_a_transient_unit_can_be_read(node: Node) -> None:
     assert (
         "# /run/systemd/transient/c.service\n"
         "# This is a transient unit file, created programmatically via the systemd API. Do not edit.\n"
-        '[Unit]\nDescription=/usr/bin/sleep 30\n\n[Service]\nRuntimeMaxSec=60\nExecStart=\nExecStart="/usr/bin/sleep" "30"\n'
+        "[Unit]\nDescription=/usr/bin/sleep 30\n\n"
+        '[Service]\nRuntimeMaxSec=60\nExecStart=\nExecStart="/usr/bin/sleep" "30"\n'
     ) == await node.shell("systemctl cat c")

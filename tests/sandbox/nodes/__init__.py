@@ -1,8 +1,8 @@
-"""Simulated workers: real OpenSSH, a private root filesystem with real tools, and stand-ins for systemd, containerd
-and crictl that decide by the node's real files.
+"""Simulated workers: real OpenSSH, a private root filesystem with real tools, and stand-ins for systemd,
+containerd and crictl that decide by the node's real files.
 
-Reading order: `fleet` (many nodes), `node` (one), `state` (what it has of Kata), `machine` and `rootfs` (namespaces
-and files), `sshd`, `systemd` (units), `programs` (what runs inside, with the node's own python3).
+Reading order: `fleet` (many nodes), `node` (one), `state` (what it has of Kata), `machine` and `rootfs`
+(namespaces and files), `sshd`, `systemd` (units), `programs` (what runs inside, with the node's own python3).
 """
 
 from tests.sandbox.nodes.fleet import Nodes

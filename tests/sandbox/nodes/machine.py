@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.sandbox.nodes.rootfs import RootFilesystem
 LOGIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BOOT_TIMEOUT_S = 10
 _MOST_LINKS = 40
+_EXEC_POLLS, _EXEC_POLL_S = 5, 0.001
 
 
 class MachineError(Exception):
@@ -178,7 +180,14 @@ class Machine:
 
 
 def _environment(pid: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
+    """Empty for a process that has ended. One that is just in the middle of exec shows none for a moment."""
+    for _ in range(_EXEC_POLLS):
+        try:
+            found = Path(f"/proc/{pid}/environ").read_bytes()
+            os.readlink(f"/proc/{pid}/exe")
+        except OSError:
+            return []
+        if found:
+            return found.split(b"\0")
+        time.sleep(_EXEC_POLL_S)
+    return []

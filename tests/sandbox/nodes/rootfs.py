@@ -1,8 +1,9 @@
 """The private root filesystem of a simulated worker, on one directory of the host.
 
-One bind mount is the whole root, so that `/opt`, `/var`, `/etc` and `/tmp` are one filesystem as on an NCN, and an
-exchange of two directories works. The host lends `/usr` read-only; `/usr/local` is the node's own. What an operator
-would find in the files (containerd's configuration, its unit, Kata) is `state`'s; here is only what any Linux has.
+One bind mount is the whole root, so that `/opt`, `/var`, `/etc` and `/tmp` are one filesystem as on an NCN, and
+an exchange of two directories works. The host lends `/usr` read-only; `/usr/local` is the node's own. What an
+operator would find in the files (containerd's configuration, its unit, Kata) is `state`'s; here is only what any
+Linux has.
 """
 
 import os

@@ -62,6 +62,8 @@ class Sshd:
         self._sessions: dict[int, str] = {}
         self.port = 0
         directory.mkdir()
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's own condition for privilege separation
         (directory / "authorized_keys").write_text(client_key)
         self.host_key = self._write_host_key()
 
@@ -120,8 +122,6 @@ class Sshd:
         return log.read_text(errors="replace") if log.exists() else ""
 
     async def _listen(self, port: int) -> bool:
-        if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's own condition for privilege separation
         self._process = await asyncio.create_subprocess_exec(
             *("/usr/bin/setpriv", "--pdeathsig", "KILL", "--"),
             *(_PROGRAM, "-D", "-f", str(self._directory / "sshd_config"), "-E", str(self._directory / "log")),

@@ -4,6 +4,7 @@ A sandbox is a bundle on disk with its shim's address file, as with containerd 1
 of the daemon, unless something deletes the address files in between: then a reload finds dead shims and cleans up.
 """
 
+import contextlib
 import fnmatch
 import json
 import os
@@ -117,10 +118,8 @@ class CriService:
         bundle = self._bundle(sandbox_id)
         record = _record(bundle)
         if record["pid"]:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # stopped before, or it died by itself
                 os.kill(record["pid"], signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # stopped before, or it died by itself
         (bundle / "sandbox.json").write_text(json.dumps({**record, "pid": 0, "state": "SANDBOX_NOTREADY"}))
         return record["id"]
 

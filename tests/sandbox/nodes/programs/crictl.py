@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -S
-"""`crictl` of a simulated worker: the sub-commands an operator and the bot use, with crictl's JSON and messages."""
+"""`crictl` of a simulated worker: what an operator and the bot ask, with crictl's JSON and messages."""
 
 import getopt
 import json

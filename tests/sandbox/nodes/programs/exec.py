@@ -35,7 +35,8 @@ def become(spec: dict, report: int) -> None:
         os.setsid()
         os.umask(spec["umask"])
         os.chdir(spec["cwd"])
-        for stage, number, name in ((STDIN, 0, "stdin"), (STDOUT, 1, "stdout"), (STDERR, 2, "stderr")):
+        for number, (status, name) in enumerate(((STDIN, "stdin"), (STDOUT, "stdout"), (STDERR, "stderr"))):
+            stage = status
             open_stream(spec[name], number)
         stage = EXEC
         os.execve(spec["argv"][0], spec["argv"], spec["env"])

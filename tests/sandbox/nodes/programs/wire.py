@@ -19,11 +19,9 @@ def call(method: str, params: dict) -> object:
         try:
             connection.connect(SOCKET)
         except OSError as error:
-            reason = (error.strerror or "").lower()
-            raise CriCallError(
-                "Unavailable",
-                f'connection error: desc = "transport: Error while dialing: dial unix {SOCKET}: connect: {reason}"',
-            ) from None
+            dialing = f"dial unix {SOCKET}: connect: {(error.strerror or '').lower()}"
+            text = f'connection error: desc = "transport: Error while dialing: {dialing}"'
+            raise CriCallError("Unavailable", text) from None
         connection.sendall(json.dumps({"method": method, "params": params}).encode() + b"\n")
         with connection.makefile("rb") as answer:
             line = answer.readline()

@@ -1,4 +1,4 @@
-"""The door of the service manager: a socket inside the node on which systemctl and its like hand over their calls."""
+"""The door of the service manager: a socket inside the node, on which systemctl and its like hand over calls."""
 
 import asyncio
 import getopt
@@ -9,8 +9,9 @@ import socket
 from tests.sandbox.nodes.machine import Machine
 from tests.sandbox.nodes.systemd.notify import bind
 from tests.sandbox.nodes.systemd.process import Streams
+from tests.sandbox.nodes.systemd.reply import Reply
 from tests.sandbox.nodes.systemd.system import System, full_name
-from tests.sandbox.nodes.systemd.systemctl import Reply, systemctl
+from tests.sandbox.nodes.systemd.systemctl import systemctl
 from tests.sandbox.nodes.systemd.systemd_run import systemd_run
 
 FOLDER, NAME = "/run/systemd", "private"

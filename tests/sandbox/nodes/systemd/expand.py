@@ -1,7 +1,8 @@
 """Environment variables in the arguments of a unit, expanded as systemd does it before exec (systemd.service(5)).
 
-This bites whoever hands a shell script to `systemd-run`: `$$` becomes `$`, `${X}` the *unit's* variable or nothing,
-and a word that begins with a single `$` vanishes when its variable is not set. Checked against systemd 252.
+This bites whoever hands a shell script to `systemd-run`: `$$` becomes `$`, `${X}` the *unit's* variable or
+nothing, and a word that begins with a single `$` vanishes when its variable is not set. Checked against systemd
+252.
 """
 
 import re

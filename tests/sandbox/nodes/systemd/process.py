@@ -78,7 +78,7 @@ async def spawn(
     umask: int,
     streams: Streams,
 ) -> tuple[UnitProcess, bool]:
-    """Start a program inside; returns when exec has worked, or has failed (second value False: it ends with 203)."""
+    """Start a program inside; returns when exec has worked, or has failed (then the second value is False)."""
     report = f"/run/systemd/exec-{invocation}-{secrets.token_hex(4)}"
     os.mkfifo(machine.path(report))
     own = {"LANG": "C.UTF-8", "PATH": LOGIN_PATH, "INVOCATION_ID": invocation}

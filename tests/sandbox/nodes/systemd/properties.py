@@ -1,4 +1,4 @@
-"""What `systemctl show` prints: names, order and formats of systemd 252, for the properties that mean something here.
+"""What `systemctl show` prints: names, order and formats of systemd 252, of the properties that matter here.
 
 The order is systemd's own, whatever order was asked for: a trap for readers of `--value`.
 """
@@ -7,9 +7,11 @@ import signal
 import time
 from collections.abc import Iterator
 
-from tests.sandbox.nodes.systemd.service import Execution, Moment, Service
+from tests.sandbox.nodes.systemd.record import Execution, Moment
+from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.nodes.systemd.spec import ExecLine, ServiceSpec
 from tests.sandbox.nodes.systemd.system import System, Unit
+from tests.sandbox.nodes.systemd.timer import Timer
 from tests.sandbox.nodes.systemd.timespan import render_timespan
 
 Pair = tuple[str, str]
@@ -66,13 +68,13 @@ def _service(service: Service) -> Iterator[Pair]:
         _exec(line, service.stop_post.get(number, Execution())) for number, line in enumerate(spec.exec_stop_post)
     ]
     yield "ExecStopPost", " ".join(posts)
-    yield "Environment", " ".join(f"{key}={value}" for key, value in spec.environment.items())
+    yield "Environment", " ".join(_variable(*pair) for pair in spec.environment.items())
     yield "StandardOutput", spec.stdout.partition(":")[0]
     yield "StandardError", spec.stderr.partition(":")[0]
     yield "KillMode", spec.kill_mode
 
 
-def _timer(timer: Unit) -> Iterator[Pair]:
+def _timer(timer: Timer) -> Iterator[Pair]:
     left = render_timespan(timer.next_monotonic_s)
     yield "Unit", timer.service.name
     yield "TimersMonotonic", f"{{ OnActiveUSec={render_timespan(timer.spec.on_active_s)} ; next_elapse={left} }}"
@@ -133,11 +135,15 @@ def _exec(line: ExecLine, execution: Execution) -> str:
     if ended is not None:
         code = "killed" if ended.killed else "exited"
         status = f"{ended.status}/{signal_name(ended.status)}" if ended.killed else str(ended.status)
+    times = [f"[{render_time(moment) or 'n/a'}]" for moment in (execution.started, execution.ended)]
     return (
         f"{{ path={line.argv[0]} ; argv[]={' '.join(line.argv)} ; ignore_errors={_flag(line.ignore_failure)} ; "
-        f"start_time=[{render_time(execution.started) or 'n/a'}] ; stop_time=[{render_time(execution.ended) or 'n/a'}] ; "
-        f"pid={execution.pid} ; code={code} ; status={status} }}"
+        f"start_time={times[0]} ; stop_time={times[1]} ; pid={execution.pid} ; code={code} ; status={status} }}"
     )
+
+
+def _variable(name: str, value: str) -> str:
+    return f'"{name}={value}"' if " " in value else f"{name}={value}"
 
 
 def _flag(value: bool) -> str:

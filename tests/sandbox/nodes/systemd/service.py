@@ -6,55 +6,31 @@ Results, exit codes, start limits and what `systemctl show` says at each moment 
 
 import asyncio
 import math
-import os
 import signal
-import time
 import uuid
 from collections.abc import Awaitable
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from tests.sandbox.nodes.machine import Machine
-from tests.sandbox.nodes.systemd.expand import expand
+from tests.sandbox.nodes.systemd.commands import Commands
 from tests.sandbox.nodes.systemd.notify import NotifySocket
-from tests.sandbox.nodes.systemd.process import Exit, Streams, UnitProcess, spawn
-from tests.sandbox.nodes.systemd.spec import ExecLine, KillMode, ServiceSpec, ServiceType
+from tests.sandbox.nodes.systemd.process import Exit, Streams, UnitProcess
+from tests.sandbox.nodes.systemd.record import (
+    DONE,
+    SUCCESS,
+    Active,
+    Execution,
+    Moment,
+    StartLimit,
+    note_change,
+    outcome_variables,
+)
+from tests.sandbox.nodes.systemd.spec import KillMode, ServiceSpec, ServiceType
 
-DONE = "done"
-"""Result of a job that worked; anything else is a service result."""
-SUCCESS = "success"
-
-
-class Active(StrEnum):
-    INACTIVE = "inactive"
-    ACTIVATING = "activating"
-    ACTIVE = "active"
-    DEACTIVATING = "deactivating"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One instant by both clocks, in microseconds; zero is never."""
-
-    real_us: int = 0
-    monotonic_us: int = 0
-
-    @classmethod
-    def now(cls) -> "Moment":
-        return cls(time.time_ns() // 1000, time.monotonic_ns() // 1000)
-
-
-@dataclass(slots=True)
-class Execution:
-    """The main process of the latest activation, as `systemctl show` tells it."""
-
-    pid: int = 0
-    started: Moment = field(default_factory=Moment)
-    ended: Moment = field(default_factory=Moment)
-    exit: Exit | None = None
+_LEFT_OVER_POLLS, _LEFT_OVER_POLL_S = 50, 0.02
+"""What a main process left behind gets a second to obey SIGTERM; the real bound is TimeoutStopSec."""
 
 
 class Surroundings(Protocol):
@@ -69,21 +45,6 @@ class Surroundings(Protocol):
         """Called when a service has come to rest."""
 
     def became_active(self, service: "Service") -> None: ...
-
-
-class _Limit:
-    """systemd's rate limit of starts."""
-
-    def __init__(self) -> None:
-        self._begin = -math.inf
-        self._count = 0
-
-    def below(self, interval_s: float, burst: int) -> bool:
-        now = time.monotonic()
-        if now - self._begin > interval_s:
-            self._begin, self._count = now, 0
-        self._count += 1
-        return self._count <= burst
 
 
 class Service:
@@ -108,7 +69,7 @@ class Service:
         self.stop_post: dict[int, Execution] = {}
         self.moments: dict[str, Moment] = {}
         self._around = around
-        self._limit = _Limit()
+        self._limit = StartLimit()
         self._life: asyncio.Task[None] | None = None
         self._job: asyncio.Future[str] | None = None
         self._stop_wanted = asyncio.Event()
@@ -154,7 +115,7 @@ class Service:
             self._enter(Active.INACTIVE, "dead")
         self.result = SUCCESS
         self.restarts = 0
-        self._limit = _Limit()
+        self._limit = StartLimit()
 
     def kill(self, number: int) -> None:
         if self._process is not None:
@@ -196,18 +157,22 @@ class Service:
         """From the first process to the last; `job` gets its result on the way."""
         self.result, self.invocation, self.main = SUCCESS, uuid.uuid4().hex, Execution()
         self._enter(Active.ACTIVATING, "start")
-        if await self._run_all(self.spec.exec_start_pre):
-            await self._run_main(job)
+        run = Commands(
+            self._around.machine, self._around.journal(self.name), self.spec, self.invocation, self.streams
+        )
+        if await run.all(self.spec.exec_start_pre, {}):
+            await self._run_main(run, job)
         else:
             self.result = "exit-code"
-        await self._run_all(self.spec.exec_stop_post, self._outcome_variables(), kept=self.stop_post)
+        outcome = outcome_variables(self.result, self.main.exit)
+        await run.all(self.spec.exec_stop_post, outcome, kept=self.stop_post)
         if not job.done():
             job.set_result(DONE if self.result == SUCCESS else self.result)
 
-    async def _run_main(self, job: asyncio.Future[str]) -> None:
+    async def _run_main(self, run: Commands, job: asyncio.Future[str]) -> None:
         async with NotifySocket(self._around.machine, self.invocation) as notify:
             environment = {"NOTIFY_SOCKET": notify.inside} if self.spec.type is ServiceType.NOTIFY else {}
-            process, executed = await self._spawn(self.spec.exec_start, environment)
+            process, executed = await run.spawn(self.spec.exec_start, environment)
             self._process = process
             self.main = Execution(process.pid, Moment.now())
             ending = asyncio.create_task(process.wait())
@@ -241,7 +206,7 @@ class Service:
     async def _await_end(
         self, ending: asyncio.Task[Exit], bound_s: float, event: Awaitable[object] | None = None
     ) -> bool:
-        """True when `event` came first. Else the process has ended, or was told to: stop wanted, or out of time."""
+        """True when `event` came first. Else the process has ended, by itself or by a stop or the time bound."""
         waits = [asyncio.ensure_future(self._stop_wanted.wait())]
         if event is not None:
             waits.append(asyncio.ensure_future(event))
@@ -281,52 +246,11 @@ class Service:
         if self.spec.kill_mode in (KillMode.PROCESS, KillMode.NONE) or not self._process.left_over():
             return
         self._process.signal_all(signal.SIGTERM)
-        deadline = time.monotonic() + min(self.spec.timeout_stop_s, 1)
-        while self._process.left_over() and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        for _ in range(_LEFT_OVER_POLLS):
+            if not self._process.left_over():
+                return
+            await asyncio.sleep(_LEFT_OVER_POLL_S)
         self._process.signal_all(signal.SIGKILL)
-
-    async def _run_all(
-        self,
-        lines: tuple[ExecLine, ...],
-        environment: dict[str, str] | None = None,
-        kept: dict[int, Execution] | None = None,
-    ) -> bool:
-        """Control processes, one after the other; False at the first that fails."""
-        for number, line in enumerate(lines):
-            process, _ = await self._spawn(line, environment or {})
-            execution = Execution(process.pid, Moment.now())
-            execution.exit, execution.ended = await process.wait(), Moment.now()
-            if kept is not None:
-                kept[number] = execution
-            if not execution.exit.clean and not line.ignore_failure:
-                return False
-        return True
-
-    async def _spawn(self, line: ExecLine, environment: dict[str, str]) -> tuple[UnitProcess, bool]:
-        variables = {**self.spec.environment, **environment}
-        output = os.open(self._around.journal(self.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            return await spawn(
-                self._around.machine,
-                expand(line.argv, variables),
-                invocation=self.invocation,
-                environment=variables,
-                cwd=self.spec.cwd,
-                umask=self.spec.umask,
-                streams=self.streams or self._own_streams(output),
-            )
-        finally:
-            os.close(output)
-
-    def _own_streams(self, output: int) -> Streams:
-        stdout = output if self.spec.stdout in ("journal", "inherit") else self.spec.stdout
-        stderr = self.spec.stderr
-        if stderr == "inherit":
-            stderr = output if isinstance(stdout, int) else "stdout"
-        elif stderr == "journal":
-            stderr = output
-        return Streams(self.spec.stdin, stdout, stderr)
 
     async def _stopped_within(self, seconds: float) -> bool:
         try:
@@ -336,28 +260,8 @@ class Service:
             return False
         return True
 
-    def _outcome_variables(self) -> dict[str, str]:
-        """For ExecStopPost (systemd.exec(5))."""
-        ended = self.main.exit
-        if ended is None:
-            return {"SERVICE_RESULT": self.result}
-        kind = "killed" if ended.killed else "exited"
-        status = signal.Signals(ended.status).name.removeprefix("SIG") if ended.killed else str(ended.status)
-        return {"SERVICE_RESULT": self.result, "EXIT_CODE": kind, "EXIT_STATUS": status}
-
     def _enter(self, active: Active, sub: str) -> None:
-        now = Moment.now()
-        if self.active is not active:
-            if active is Active.ACTIVE:
-                self.moments["ActiveEnter"] = now
-            if self.active is Active.ACTIVE:
-                self.moments["ActiveExit"] = now
-            resting = (Active.INACTIVE, Active.FAILED)
-            if active in resting:
-                self.moments["InactiveEnter"] = now
-            if self.active in resting:
-                self.moments["InactiveExit"] = now
-        self.moments["StateChange"] = now
+        note_change(self.moments, self.active, active)
         self.active, self.sub = active, sub
 
     def redefine(self, spec: ServiceSpec) -> None:

@@ -72,7 +72,12 @@ class ServiceSpec:
 
 
 WITHOUT_EFFECT = frozenset(
-    ["After", "Before", "BindsTo", "BlockIOWeight", "CPUSchedulingPolicy", "CPUWeight", "Conflicts", "Delegate", "Documentation", "IOSchedulingClass", "IOSchedulingPriority", "IOWeight", "LimitCORE", "LimitNOFILE", "LimitNPROC", "MemoryHigh", "MemoryMax", "Nice", "OOMScoreAdjust", "Requires", "SyslogIdentifier", "TasksMax", "WantedBy", "Wants"]
+    (
+        *("After", "Before", "BindsTo", "Conflicts", "Requires", "WantedBy", "Wants", "Documentation"),
+        *("CPUSchedulingPolicy", "CPUWeight", "IOSchedulingClass", "IOSchedulingPriority", "IOWeight", "Nice"),
+        *("LimitCORE", "LimitNOFILE", "LimitNPROC", "MemoryHigh", "MemoryMax", "OOMScoreAdjust", "TasksMax"),
+        *("Delegate", "SyslogIdentifier"),
+    )
 )
 """Known, and of no meaning on a machine without priorities, limits and dependencies."""
 

@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tests.sandbox.nodes.machine import Machine
-from tests.sandbox.nodes.systemd.service import Active, Service
+from tests.sandbox.nodes.systemd.record import Active
+from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.nodes.systemd.spec import ServiceSpec, SpecError, parse_unit
 from tests.sandbox.nodes.systemd.timer import Timer, TimerSpec
 

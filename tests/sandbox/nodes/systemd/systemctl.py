@@ -1,39 +1,29 @@
 """`systemctl`: the verbs a repair needs, with the words and exit codes of systemd 252."""
 
 import getopt
-import json
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from tests.sandbox.nodes.systemd.listing import render_json, render_table
 from tests.sandbox.nodes.systemd.properties import description, properties, render_properties
-from tests.sandbox.nodes.systemd.service import DONE, Active, Service
+from tests.sandbox.nodes.systemd.record import DONE, Active
+from tests.sandbox.nodes.systemd.reply import VERSION, Reply, job_failure
+from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.nodes.systemd.system import System, Unit, UnitError, full_name
 from tests.sandbox.nodes.systemd.timer import Timer
 
-VERSION = "systemd 252 (252.38-1~deb12u1)\n"
 _SHORT = "p:P:aqlo:t:s:n:Hf"
 _LONG = [
     *("property=", "value", "all", "quiet", "full", "output=", "type=", "signal=", "lines=", "state=", "failed"),
     *("plain", "no-legend", "legend=", "no-pager", "no-block", "version", "kill-whom=", "kill-who=", "no-warn"),
     *("system", "no-ask-password", "job-mode=", "now", "force"),
 ]
-_WHY = {
-    "exit-code": "the control process exited with error code",
-    "timeout": "a timeout was exceeded",
-    "signal": "a fatal signal was delivered to the control process",
-    "protocol": "the service did not take the steps required by its unit configuration",
-}
-
-
-@dataclass(slots=True)
-class Reply:
-    """What the client prints and exits with."""
-
-    exit_code: int = 0
-    stdout: str = ""
-    stderr: str = ""
+_CHANGED = (
+    "Warning: The unit file, source configuration file or drop-ins of {name} changed on disk. "
+    "Run 'systemctl daemon-reload' to reload units.\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +41,6 @@ class Call:
         """One unit of several is not there; the others are still done."""
         self.reply.stderr += f"{message}\n"
         self.reply.exit_code = exit_code
-
-
-def job_failure(name: str, result: str) -> str:
-    """What a client prints when the job it waited for has failed."""
-    see = f'See "systemctl status {name}" and "journalctl -xeu {name}" for details.\n'
-    if result == "start-limit-hit":
-        return (
-            f"Job for {name} failed because start of the service was attempted too often.\n{see}"
-            f'To force a start use "systemctl reset-failed {name}"\nfollowed by "systemctl start {name}" again.\n'
-        )
-    if result == "canceled":
-        return f"Job for {name} canceled.\n"
-    return f"Job for {name} failed because {_WHY.get(result, 'of an unknown reason')}.\n{see}"
 
 
 async def systemctl(system: System, arguments: list[str]) -> Reply:
@@ -144,51 +121,23 @@ async def _is_enabled(call: Call) -> None:
 
 
 async def _list_units(call: Call) -> None:
-    states = {state for name in ("--state",) for state in call.options.get(name, "").split(",") if state}
+    states = {state for state in call.options.get("--state", "").split(",") if state}
     if call.has("--failed"):
         states.add("failed")
-    everything = call.has("-a", "--all")
-    rows = []
-    for unit in call.system.matching("*"):
-        if call.units and not any(fnmatchcase(unit.name, pattern) for pattern in call.units):
-            continue
-        if states and not states & {unit.active, unit.sub, "loaded"}:
-            continue
-        if not everything and not states and unit.active is Active.INACTIVE:
-            continue
-        kind = call.options.get("--type", call.options.get("-t"))
-        if kind is None or unit.name.rpartition(".")[2] in kind.split(","):
-            rows.append(unit)
-    if call.options.get("--output", call.options.get("-o")) == "json":
-        keys = ("unit", "load", "active", "sub", "description")
-        values = [dict(zip(keys, _row(unit), strict=True)) for unit in rows]
-        call.reply.stdout = json.dumps(values, separators=(",", ":")) + "\n"
-    else:
-        call.reply.stdout = _table(call, rows)
-
-
-def _row(unit: Unit) -> tuple[str, str, str, str, str]:
-    return unit.name, "loaded", str(unit.active), unit.sub, description(unit)
-
-
-def _table(call: Call, units: list[Unit]) -> str:
-    legend = not call.has("--no-legend") and call.options.get("--legend") not in ("no", "false")
-    rows = [_row(unit) for unit in units]
-    if legend:
-        rows.insert(0, ("UNIT", "LOAD", "ACTIVE", "SUB", "DESCRIPTION"))
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
-    marks = [""] * len(rows)
-    if not call.has("--plain"):
-        marks = ["● " if row[2] == "failed" else "  " for row in rows]
-        if not legend and not any(mark.strip() for mark in marks):
-            marks = ["" for _ in rows]
-    lines = [
-        mark + " ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4])).rstrip()
-        for mark, row in zip(marks, rows, strict=True)
+    kind = call.options.get("--type", call.options.get("-t"))
+    units = [
+        unit
+        for unit in call.system.matching("*")
+        if (not call.units or any(fnmatchcase(unit.name, pattern) for pattern in call.units))
+        and (not states or states & {unit.active, unit.sub, "loaded"})
+        and (states or call.has("-a", "--all") or unit.active is not Active.INACTIVE)
+        and (kind is None or unit.name.rpartition(".")[2] in kind.split(","))
     ]
-    if legend:
-        lines += ["", f"{len(units)} loaded units listed."]
-    return "".join(f"{line}\n" for line in lines)
+    if call.options.get("--output", call.options.get("-o")) == "json":
+        call.reply.stdout = render_json(units)
+    else:
+        legend = not call.has("--no-legend") and call.options.get("--legend") not in ("no", "false")
+        call.reply.stdout = render_table(units, legend=legend, plain=call.has("--plain"))
 
 
 def _job(verb: str, act: Callable[[Service], Awaitable[str]]) -> Callable[[Call], Awaitable[None]]:
@@ -201,10 +150,7 @@ def _job(verb: str, act: Callable[[Service], Awaitable[str]]) -> Callable[[Call]
                 if not isinstance(unit, Service):
                     continue  # a transient timer runs from its creation
                 if call.system.needs_reload(unit):
-                    call.reply.stderr += (
-                        f"Warning: The unit file, source configuration file or drop-ins of {name} changed on disk. "
-                        "Run 'systemctl daemon-reload' to reload units.\n"
-                    )
+                    call.reply.stderr += _CHANGED.format(name=name)
                 if call.has("--no-block"):
                     call.system.in_background(act(unit))
                     continue

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from tests.sandbox.nodes.systemd.process import Streams
 from tests.sandbox.nodes.systemd.properties import signal_name
-from tests.sandbox.nodes.systemd.service import DONE, Service
+from tests.sandbox.nodes.systemd.record import DONE
+from tests.sandbox.nodes.systemd.reply import VERSION, Reply, job_failure
+from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.nodes.systemd.spec import ExecLine, ServiceSpec, SpecError, assign
 from tests.sandbox.nodes.systemd.system import System, UnitError
-from tests.sandbox.nodes.systemd.systemctl import VERSION, Reply, job_failure
 from tests.sandbox.nodes.systemd.timer import TimerSpec
 from tests.sandbox.nodes.systemd.timespan import parse_timespan, render_timespan
 
@@ -31,6 +32,12 @@ _LONG = [
     ),
     *("on-active=", "timer-property=", "system"),
 ]
+_OPTION_PROPERTIES = {
+    "--description": "Description",
+    "--nice": "Nice",
+    "--service-type": "Type",
+    "--working-directory": "WorkingDirectory",
+}
 _UNIT_CHARACTERS = re.compile(r"[^A-Za-z0-9:_.\\@-]")
 
 
@@ -78,29 +85,6 @@ def _request(options: list[tuple[str, str]], cwd: str) -> Request:
         match name:
             case "-u" | "--unit":
                 request.name, request.notes = _unit_name(value)
-            case "-p" | "--property":
-                key, separator, text = value.partition("=")
-                if not separator:
-                    raise SpecError(f"Not an assignment: {value}")
-                request.spec = assign(request.spec, key, text)
-                request.lines.append(f"{key}={text}")
-            case "--description":
-                request.spec = replace(request.spec, description=value)
-            case "-E" | "--setenv":
-                key, separator, text = value.partition("=")
-                environment = {**request.spec.environment, key: text} if separator else request.spec.environment
-                request.spec = replace(request.spec, environment=environment)
-            case "--service-type":
-                request.spec = assign(request.spec, "Type", value)
-                request.lines.append(f"Type={value}")
-            case "--working-directory":
-                request.spec = replace(request.spec, cwd=value)
-            case "--same-dir":
-                request.spec = replace(request.spec, cwd=cwd)
-            case "-r" | "--remain-after-exit":
-                request.spec = replace(request.spec, remain_after_exit=True)
-            case "-G" | "--collect":
-                request.spec = replace(request.spec, collect_failed=True)
             case "--on-active":
                 request.on_active_s = _timespan(value)
             case "--timer-property":
@@ -108,9 +92,40 @@ def _request(options: list[tuple[str, str]], cwd: str) -> Request:
                 request.timer_properties.append((key, text))
             case "-t":
                 raise UnitError("A terminal for a unit (-t) is not simulated; use --pipe.", 1)
-            case _:
+            case "-q" | "-P" | "--quiet" | "--pipe" | "--wait" | "--no-block":
                 request.flags.add({"-q": "--quiet", "-P": "--pipe"}.get(name, name))
+            case "--no-ask-password" | "--system" | "--slice":
+                pass
+            case _:
+                key, text = _property(name, value, cwd)
+                request.spec = assign(request.spec, key, text)
+                if key not in ("Description", "CollectMode"):
+                    request.lines.append(f"{key}={text}")
     return request
+
+
+def _property(option: str, value: str, cwd: str) -> tuple[str, str]:
+    """The assignment that an option stands for."""
+    match option:
+        case "-p" | "--property":
+            key, separator, text = value.partition("=")
+            if not separator:
+                raise SpecError(f"Not an assignment: {value}")
+            return key, text
+        case "-E" | "--setenv":
+            return "Environment", _quoted(value)
+        case "-r" | "--remain-after-exit":
+            return "RemainAfterExit", "yes"
+        case "-G" | "--collect":
+            return "CollectMode", "inactive-or-failed"
+        case "--same-dir":
+            return "WorkingDirectory", cwd
+        case _:
+            return _OPTION_PROPERTIES[option], value
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _unit_name(value: str) -> tuple[str, str]:
@@ -215,13 +230,9 @@ def _waited(service: Service, said: str, *, quiet: bool) -> Reply:
 
 def _text(request: Request) -> str:
     argv = request.spec.exec_start.argv
-    words = " ".join(
-        '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"' for word in argv
-    )
-    environment = "".join(f'Environment="{key}={value}"\n' for key, value in request.spec.environment.items())
-    remain = "RemainAfterExit=yes\n" if request.spec.remain_after_exit else ""
+    words = " ".join(_quoted(word).replace("%", "%%") for word in argv)
     lines = "".join(f"{line}\n" for line in request.lines)
-    return f"{_head(request)}[Service]\n{lines}{environment}{remain}ExecStart=\nExecStart={words}\n"
+    return f"{_head(request)}[Service]\n{lines}ExecStart=\nExecStart={words}\n"
 
 
 def _head(request: Request) -> str:

@@ -8,7 +8,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from tests.sandbox.nodes.systemd.service import Active, Moment, Service
+from tests.sandbox.nodes.systemd.record import Active, Moment
+from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.nodes.systemd.spec import SpecError
 from tests.sandbox.nodes.systemd.timespan import parse_timespan
 
