@@ -1,0 +1,150 @@
+"""The bot as the sandbox runs it: a process of its own, whose log is followed and which can be killed at any line.
+
+Its standard error goes into a file and, line by line, to whoever waits, so nobody polls. The process dies with the
+sandbox, also when that is killed itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+Record = Mapping[str, Any]
+"""One line of the bot's log, decoded. Lines that are no JSON (a traceback) have only `event`."""
+
+_T = TypeVar("_T")
+_ROOT = Path(__file__).parents[3]
+_LINE_LIMIT = 1 << 20
+STARTED = "started"
+
+
+class BotDied(Exception):
+    """The process ended by itself; the message holds its last lines."""
+
+
+class BotProcess:
+    """`config` is read anew by each start; `log` grows over all of them."""
+
+    def __init__(self, config: Path, log: Path) -> None:
+        self.config = config
+        self.log = log
+        self.records: list[Record] = []
+        """Everything logged so far, over all starts."""
+        self.starts = 0
+        self.on_record: Callable[[Record], None] = lambda record: None
+        """Called with each line as it comes; may `kill`."""
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self, timeout_s: float = 60) -> None:
+        """Returns when the bot says that it has started. Raises BotDied, TimeoutError."""
+        seen = len(self.records)
+        self.starts += 1
+        self._process = await asyncio.create_subprocess_exec(
+            *("/usr/bin/setpriv", "--pdeathsig", "KILL", "--"),
+            *(sys.executable, "-m", "bot", "run", "--config", str(self.config)),
+            cwd=_ROOT,
+            env=self._environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_LIMIT,
+        )
+        self._reader = asyncio.create_task(self._follow(self._process))
+        await self.until(lambda: any(r["event"] == STARTED for r in self.records[seen:]), timeout_s)
+
+    async def until(self, found: Callable[[], _T | None], timeout_s: float) -> _T:
+        """What `found` returns as soon as it is true; asked after every line. Raises BotDied, TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                self._news.clear()
+                if result := found():
+                    return result
+                if self._reader is None or self._reader.done():
+                    raise BotDied(f"the bot is not running; its last lines:\n{self.tail()}")
+                await self._news.wait()
+
+    def kill(self) -> None:
+        """SIGKILL, as the OOM killer would do it. `ended` waits for the end."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def ended(self) -> int:
+        """The exit code, when the process is gone and its log is read to the end. Negative: a signal."""
+        assert self._process is not None
+        assert self._reader is not None
+        await self._reader
+        return await self._process.wait()
+
+    async def stop(self, timeout_s: float = 20) -> int:
+        """SIGTERM, and SIGKILL when that does not help in time."""
+        if self._process is None:
+            return 0
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.ended()
+        except TimeoutError:
+            self.kill()
+            return await self.ended()
+
+    async def command(self, *arguments: str, timeout_s: float = 60) -> tuple[int, str, str]:
+        """Run `imsbot ARGUMENTS` beside the running bot: exit code, stdout, stderr."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", *arguments, "--config", str(self.config)),
+            cwd=_ROOT,
+            env=self._environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                out, err = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    def tail(self, lines: int = 15) -> str:
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:]) or "(the log is empty)"
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        return {**kept, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+
+    async def _follow(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        with self.log.open("ab", buffering=0) as log:
+            async for line in process.stderr:
+                log.write(line)
+                record = _decode(line)
+                self.records.append(record)
+                self.on_record(record)
+                self._news.set()
+        await process.wait()
+        self._news.set()
+
+
+def _decode(line: bytes) -> Record:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    return record if isinstance(record, dict) and "event" in record else {"event": line.decode(errors="replace")}
