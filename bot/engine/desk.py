@@ -25,6 +25,9 @@ from bot.engine.worker import Worker
 
 log = structlog.get_logger(__name__)
 
+CRASHES = 3
+"""Of one worker. After each it is held and listens on, so that a person can release it."""
+
 QUIET_LOOK_S = 600.0
 """At most one look in this time at a target that is quiet."""
 
@@ -88,14 +91,16 @@ class Desk:
     async def _work(self, worker: Worker) -> None:
         """The outermost boundary of one incident: whatever happens in it stays in it, but for the journal."""
         incident_id = worker.incident.id
-        try:
-            await worker.run()
-        except JournalError as error:
-            self._lose(error)
-            return
-        except Exception:
-            log.exception("worker stopped", incident=incident_id)
-            await self._hold_after_crash(worker)
+        for _ in range(CRASHES):
+            try:
+                await worker.run()
+                break
+            except JournalError as error:
+                self._lose(error)
+                return
+            except Exception:
+                log.exception("worker crashed", incident=incident_id)
+                await self._hold_after_crash(worker)
         if not worker.incident.open:
             self._closed[incident_id] = worker.incident
             del self._workers[incident_id], self._tasks[incident_id]

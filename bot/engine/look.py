@@ -107,6 +107,7 @@ class Looker:
             )
         finally:
             cluster.cancel()
+            await asyncio.gather(cluster, return_exceptions=True)
 
     async def look(self, subject: Subject, shell: NodeShell | None = None) -> Conclusion:
         """Raises UnreachableError, HostKeyError, UnknownFactError, ForbiddenError: nothing is decided then."""

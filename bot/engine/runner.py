@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 SAME_ACT_LIMIT = 3
 """A step that asks for the same act again and again does not reach its end state."""
 
+ROUND_S = 0.5
+"""At least this long between two rounds of facts of a waiting step."""
+
 COLLECT_MARGIN_S = 30.0
 """Beyond a unit's own bound: the node's clock is not ours, and systemd needs a moment to end it."""
 
@@ -140,9 +143,7 @@ class Runner:
             case Wait(until=until, why=why, poll_s=poll_s):
                 if facts.now >= until:
                     raise StepFailed(name, Fail(f"gave up waiting: {why}"))
-                await self._world.changed(min(poll_s, max(0.05, (until - facts.now).total_seconds())))
-                if self._owner.stopping:
-                    raise Stopping
+                await self._pause(min(poll_s, max(0.05, (until - facts.now).total_seconds())))
             case Run(command=command):
                 self._check_gate(facts)
                 refuse_repetition(progress, command.key)
@@ -156,6 +157,16 @@ class Runner:
                 await self._apply(intended)
             case _:
                 assert_never(action)
+
+    async def _pause(self, timeout_s: float) -> None:
+        """Until the cluster says something new, but not at once: a busy cluster says something all the time."""
+        began = self._clock.monotonic()
+        await self._world.changed(timeout_s)
+        rest_s = min(ROUND_S, timeout_s) - (self._clock.monotonic() - began)
+        if rest_s > 0:
+            await self._clock.sleep(rest_s)
+        if self._owner.stopping:
+            raise Stopping
 
     def _check_gate(self, facts: Facts) -> None:
         if self._owner.stopping:
@@ -187,6 +198,9 @@ class Runner:
             await self._need_shell().start(unit, command, self._epoch)
         except TemporaryError as error:
             log.warning("start not confirmed", incident=incident.id, unit=unit, error=str(error))
+        except BotError as error:
+            await self._end(intended, Outcome(OutcomeKind.FAILED, output=str(error)))
+            return
         await self._collect(intended)
 
     async def _settle(self, pending: e.Intended) -> None:

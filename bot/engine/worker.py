@@ -15,12 +15,13 @@ from bot.core import entries as e
 from bot.core.errors import BotError, JournalError, TemporaryError
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import Hop, advance, decide, reminder_at
-from bot.core.model import Diagnosis, Family, Plan, TargetKind
+from bot.core.model import Diagnosis, Family, Plan, Sighting, TargetKind
 from bot.core.outcome import closing
 from bot.core.plan import what_changed
 from bot.engine.look import Conclusion, Subject
 from bot.engine.parts import Parts
 from bot.engine.repair import Repair
+from bot.engine.telling import BACKOFF_S, Telling
 from bot.steps.planner import Nothing, undo_plan
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 LOOK_TRIES = 4
 """Looks at a target that cannot be read, before people are told that it cannot."""
 
-BACKOFF_S = (1.0, 3.0, 10.0, 30.0)
+SIGHTINGS_KEPT = 50
 
 Message = e.Sighted | e.Picked | e.Answered | e.AbortAsked | e.ReleaseAsked
 """What may arrive in an inbox: ready entries, journaled by the worker."""
@@ -40,7 +41,9 @@ class Worker:
         self.stopping = False
         self._parts = parts
         self._repair = Repair(parts, self)
-        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._telling = Telling(parts.cards, parts.clock, self)
+        self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
+        """`None` only wakes the worker."""
         self._anchor: tuple[datetime, float] | None = None
 
     def tell(self, message: Message) -> None:
@@ -50,6 +53,7 @@ class Worker:
     def stop(self) -> None:
         """No new command starts. A running one is waited for by whoever runs the worker, within its grace."""
         self.stopping = True
+        self._inbox.put_nowait(None)
 
     async def run(self) -> None:
         """Returns when the incident is closed, or when the program stops.
@@ -87,13 +91,14 @@ class Worker:
         while not self._inbox.empty():
             await self._take(self._inbox.get_nowait())
 
-    async def _take(self, message: Message) -> None:
+    async def _take(self, message: Message | None) -> None:
         match message:
+            case None:
+                pass
             case e.Sighted(sighting=sighting):
-                if any(s.family is sighting.family and s.uid == sighting.uid for s in self.incident.sightings):
-                    return
-                await self.record(message)
-                await self._replan_if_waiting()
+                if self._is_new(sighting):
+                    await self.record(message)
+                    await self._replan_if_waiting()
             case e.Answered():
                 if self.incident.phase in {Phase.PLANNED, Phase.ASKED} and self.incident.answer is None:
                     await self.record(message)
@@ -105,6 +110,14 @@ class Worker:
                 await self.record(message)
             case _:
                 assert_never(message)
+
+    def _is_new(self, sighting: Sighting) -> bool:
+        """Not known yet; beyond the limit only a new family is worth an entry."""
+        seen = self.incident.sightings
+        if sighting.family not in self.incident.families:
+            return True
+        known = any(s.family is sighting.family and s.uid == sighting.uid for s in seen)
+        return not known and len(seen) < SIGHTINGS_KEPT
 
     async def wait(self, timeout_s: float) -> None:
         """Until a message comes, at the latest after `timeout_s`."""
@@ -137,7 +150,7 @@ class Worker:
             case Hop.REMIND:
                 await self.record(e.Reminded(at=self._parts.clock.now()))
             case Hop.START if incident.phase is Phase.PLANNED:
-                await self._deliver()
+                await self._telling.deliver()
                 await self._repair.run()
             case Hop.START | Hop.ACT | Hop.UNDO:
                 await self._repair.run()
@@ -212,30 +225,12 @@ class Worker:
 
     async def _ask(self) -> None:
         assert self.incident.plan is not None
-        await self._deliver()
+        await self._telling.deliver()
         if self.incident.phase is not Phase.PLANNED:
             return
         now = self._parts.clock.now()
         expires_at = now + timedelta(seconds=self._parts.settings.approval.expires_s)
         await self.record(e.Asked(at=now, digest=self.incident.plan.digest, expires_at=expires_at))
-
-    async def _deliver(self) -> None:
-        """Until the service has the card, or the question was answered by another door meanwhile."""
-        attempt = 0
-        while not self.stopping:
-            phase = self.incident.phase
-            try:
-                ref = await self._parts.cards.deliver(self.incident)
-            except TemporaryError as error:
-                log.warning("card not delivered yet", incident=self.incident.id, error=str(error))
-                await self.wait(error.retry_after_s or BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
-                attempt += 1
-                if self.incident.phase is not phase or self.incident.answer or self.incident.abort:
-                    return
-                continue
-            if ref is not None and ref != self.incident.card:
-                await self.record(e.CardPosted(at=self._parts.clock.now(), ref=ref))
-            return
 
     async def _await_answer(self) -> None:
         asked = self.incident.asked
@@ -256,21 +251,12 @@ class Worker:
 
     async def hold(self, why: str) -> None:
         await self.record(e.Held(at=self._parts.clock.now(), why=why))
-        await self._deliver_quietly()
+        await self._telling.deliver_last()
 
     async def close(self, *, evidence: str = "") -> None:
         end = closing(self.incident, self._parts.clock.now(), evidence)
         await self.record(end)
-        await self._deliver_quietly()
-
-    async def _deliver_quietly(self) -> None:
-        """The last state of a card matters most; if the service is down, the next start shows it."""
-        try:
-            ref = await self._parts.cards.deliver(self.incident)
-            if ref is not None and ref != self.incident.card:
-                await self.record(e.CardPosted(at=self._parts.clock.now(), ref=ref))
-        except TemporaryError as error:
-            log.warning("last card not delivered", incident=self.incident.id, error=str(error))
+        await self._telling.deliver_last()
 
 
 def _unreadable(incident: Incident, error: BotError) -> Diagnosis:
