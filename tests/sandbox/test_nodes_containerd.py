@@ -253,12 +253,15 @@ async def test_crictl_prints_the_runtimes_error(nodes: Nodes) -> None:
     )
 
 
-async def test_a_running_sandbox_shows_its_shim_as_a_process_below_opt_kata(nodes: Nodes) -> None:
+async def test_a_running_kata_sandbox_is_a_process_from_opt_kata_that_keeps_its_file_busy(nodes: Nodes) -> None:
     node = await nodes.add("ncn-w001", HEALTHY)
+    machine = "/opt/kata/bin/qemu-system-x86_64"
     await start(node)
-    assert "1\n" == await node.shell(f"pgrep -f ^{SHIM} | wc -l")
+    assert f"{machine}\n" == await node.shell(f"readlink /proc/$(pgrep -f ^{machine})/exe")
+    assert "Text file busy" in await node.shell(f"cp /bin/true {machine} 2>&1; true")
     await node.stop_pod_sandbox("uid-job")
-    assert "0\n" == await node.shell(f"pgrep -f ^{SHIM} | wc -l")
+    assert "0\n" == await node.shell(f"pgrep -f ^{machine} | wc -l")
+    assert "QEMU emulator version 9.1.2 (kata-static)\n" == await node.shell(f"{machine} --version")
 
 
 async def test_a_reboot_forgets_sandboxes_and_loads_the_file_anew(nodes: Nodes) -> None:

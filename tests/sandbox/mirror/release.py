@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from tests.sandbox.mirror.executable import waiting_program
+
 _PAYLOAD = Path(__file__).parent / "payload"
 _KATA = "opt/kata"
 _GUEST_KERNEL = "6.12.22-145"
+_QEMU_VERSION = "QEMU emulator version 9.1.2 (kata-static)"
 _PROGRAMS = {
     "bin/containerd-shim-kata-v2": "containerd-shim-kata-v2",
     "bin/kata-runtime": "kata-runtime",
-    "bin/qemu-system-x86_64": "qemu-system-x86_64",
     "libexec/virtiofsd": "virtiofsd",
 }
 
@@ -47,6 +49,7 @@ def release(version: str) -> tuple[Entry, ...]:
 def _programs(version: str) -> Iterator[Entry]:
     for path, name in _PROGRAMS.items():
         yield Entry(f"{_KATA}/{path}", Kind.FILE, 0o755, _payload(name, version))
+    yield Entry(f"{_KATA}/bin/qemu-system-x86_64", Kind.FILE, 0o755, waiting_program(_QEMU_VERSION))
 
 
 def _guest() -> Iterator[Entry]:
