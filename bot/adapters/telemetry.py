@@ -10,7 +10,7 @@ import structlog
 
 
 def configure_logs(level: int = logging.INFO) -> None:
-    """Once, at the start of a long-running command."""
+    """The last call counts: every command begins quiet, `imsbot run` then says more."""
     people = sys.stderr.isatty()
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer()
@@ -25,7 +25,6 @@ def configure_logs(level: int = logging.INFO) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
     for noisy in ("asyncssh", "slack_sdk", "aiohttp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -83,7 +83,8 @@ async def _check_node(r: "Reach", node: Node) -> Checked:
     except BotError as error:
         return Checked(f"node {name}", False, str(error))
     kata = facts.kata_tree.version or "none"
-    return Checked(f"node {name}", True, f"facts readable over SSH, containerd {facts.unit.version}, Kata {kata}")
+    containerd = ".".join(map(str, facts.unit.version or ())) or "of unknown version"
+    return Checked(f"node {name}", True, f"facts readable over SSH, containerd {containerd}, Kata {kata}")
 
 
 async def _check_slack(settings: Settings, tokens: SlackTokens | None) -> Checked:

@@ -3,10 +3,12 @@
 Exit codes: 0 done, 1 the world said no (refused, unreachable, a failed check), 2 bad input or usage.
 """
 
+import logging
 import sys
 
 import typer
 
+from bot.adapters.telemetry import configure_logs
 from bot.cli import answers, checks, explain, incidents, plans, preview, run
 from bot.core.errors import BotError, InputError, JournalError
 
@@ -39,6 +41,7 @@ app.command("abort", rich_help_panel=DECIDE)(answers.abort_command)
 
 def main() -> None:
     """Entry point of the console script."""
+    configure_logs(logging.WARNING)
     try:
         app(standalone_mode=True)
     except (InputError, JournalError) as error:
