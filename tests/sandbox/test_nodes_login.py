@@ -136,6 +136,16 @@ async def test_a_reboot_changes_the_boot_id_empties_run_and_keeps_the_disk(nodes
     assert ["/var/lib/kept", "1"] == lines[1:]
 
 
+async def test_a_small_file_system_fills_up_and_a_reboot_takes_it_away(node: Node) -> None:
+    await node.shell("echo kept > /opt/cni/file")
+    await node.limit_space("/opt", 1 << 20)
+    said = await node.shell("cat /opt/cni/file; head -c 4M /dev/zero 2>&1 > /opt/big; stat -f -c %b:%S /opt")
+    full = "head: error writing 'standard output': No space left on device"
+    assert ["kept", full, "256:4096"] == said.splitlines()
+    await node.reboot()
+    assert "cni\ncontainerd\n" == await node.shell("ls /opt")
+
+
 async def test_nothing_is_left_behind_after_stop(tmp_path: Path) -> None:
     async with Nodes(tmp_path / "own") as nodes:
         node = await nodes.add("ncn-w009", BARE)
