@@ -8,18 +8,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from bot.core.claims import claims_on
 from bot.core.facts import Facts, NodeFacts
-from bot.core.marks import HOLD, cordoned_by, hold_reason
+from bot.core.kata import HANDLERS
+from bot.core.marks import cordoned_by
 from bot.core.model import Blocker, Family, Target, Verb
 from bot.core.objects import Node
 from bot.core.settings import Settings
-
-NLS_LABEL = "cray.nls"
-"""CSM's NCN lifecycle puts it on a node that is being rebuilt or drained (domain.md 4.1)."""
-
-KATA_DEPLOY = "kata-deploy"
-HANDLERS = frozenset({"kata", "kata-qemu"})
-"""The handlers that we manage."""
 
 MACHINE = "x86_64"
 """All management NCNs are x86_64 (domain.md 1.3)."""
@@ -49,7 +44,8 @@ def preflight(target: Target, facts: Facts, settings: Settings) -> Checked:
         return Checked((Blocker("node", f"there is no Node {target.name} in the cluster"),), ())
     found = [
         *_identity(node, target, facts, settings),
-        *_people(node, facts),
+        *claims_on(node, facts.cluster.pods_on_node),
+        *_other_incident(node, facts),
         *_cluster_state(node, facts),
         *_machine(facts.on_node),
         *_containerd(facts.on_node),
@@ -101,46 +97,25 @@ def _identity(node: Node, target: Target, facts: Facts, settings: Settings) -> I
         yield Blocker("architecture", f"{name} is {host.machine}; Kata is only installed on {MACHINE} workers")
 
 
-def _people(node: Node, facts: Facts) -> Iterator[Blocker]:
-    name = node.metadata.name
-    reason = hold_reason(node)
-    if reason is not None:
-        yield Blocker("hold", f"{HOLD} on {name} says: {reason}")
-    rebuild = node.metadata.label(NLS_LABEL)
-    if rebuild is not None:
-        yield Blocker("cray-nls", f"{name} has the label {NLS_LABEL}={rebuild}: CSM is working on it")
-    if node.cordoned and cordoned_by(node) != facts.incident:
-        owner = cordoned_by(node)
-        whose = f"our incident {owner} cordoned it" if owner else "it is cordoned, and not by this bot"
-        yield Blocker("foreign-cordon", f"{name}: {whose}")
+def _other_incident(node: Node, facts: Facts) -> Iterator[Blocker]:
+    owner = cordoned_by(node)
+    if owner not in (None, facts.incident):
+        yield Blocker("foreign-cordon", f"{node.metadata.name}: our incident {owner} cordoned it")
 
 
 def _cluster_state(node: Node, facts: Facts) -> Iterator[Blocker]:
     name = node.metadata.name
-    runtime = node.status.node_info.container_runtime_version
-    if not runtime.startswith("containerd://"):
-        yield Blocker("runtime", f"the kubelet of {name} uses {runtime or 'an unknown runtime'}, not containerd")
     if not node.ready:
         ready = node.status.condition("Ready")
         why = f"{ready.reason}: {ready.message}" if ready else "it has no condition Ready"
         yield Blocker("ready", f"{name} is not Ready ({why})")
     kata_class = facts.cluster.runtime_class
     if kata_class is not None and kata_class.handler not in HANDLERS:
-        yield Blocker(
-            "handler",
-            f"RuntimeClass {kata_class.metadata.name} has the handler {kata_class.handler}, which is not ours",
-        )
-    signs = [*_kata_deploy(node, facts), *(f"{path} ({who})" for who, path in facts.on_node.owners.signs)]
+        found, handler = kata_class.metadata.name, kata_class.handler
+        yield Blocker("handler", f"RuntimeClass {found} has the handler {handler}, which is not ours")
+    signs = [f"{path} ({who})" for who, path in facts.on_node.owners.signs]
     if signs:
         yield Blocker("other-owner", f"somebody else manages Kata or containerd on {name}: {', '.join(signs)}")
-
-
-def _kata_deploy(node: Node, facts: Facts) -> Iterator[str]:
-    labels = node.metadata.labels or {}
-    yield from (f"label {key}" for key in labels if key.startswith("kata-deploy.katacontainers.io/"))
-    for pod in facts.cluster.pods_on_node:
-        if KATA_DEPLOY in (pod.metadata.label("name"), pod.metadata.label("app.kubernetes.io/name")):
-            yield f"pod {pod.metadata.namespace}/{pod.metadata.name}"
 
 
 def _machine(node: NodeFacts) -> Iterator[Blocker]:

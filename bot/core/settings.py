@@ -117,6 +117,8 @@ class Canary(Section):
     timeout_s: Seconds = 180
     rescued_timeout_s: Seconds = 120
     """How long a hanging pod may take to start by itself after the repair (kubelet retries every 10 to 25 s)."""
+    admitted_timeout_s: Seconds = 420
+    """How long a job may take to get its pod once the RuntimeClass is there (old Job controllers wait 6 min)."""
     quiet_window_s: Seconds = 60
     """The same failure must stay away this long after the proof."""
 
@@ -146,6 +148,8 @@ class Approval(Section):
     """As a part of `expires_s`."""
     start_within_s: Seconds = 900
     """An approval that could not start in this time is asked again."""
+    held_reminder_s: Seconds = 4 * 3600
+    """A held incident reminds people after every such time in which nothing happened to it."""
 
 
 class Limits(Section):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from bot.core.facts import NodeFacts
 from bot.core.marks import cordoned_by
-from bot.core.model import Blocker, Diagnosis, Plan
+from bot.core.model import Blocker, Diagnosis, Plan, TargetKind
 from bot.core.names import canary_name
 from bot.core.plan import digest
-from bot.core.policy import before_steps, family_of, preflight
-from bot.steps import choose_install, configure, label, link, restart, tune
+from bot.core.policy import Checked, before_steps, family_of, preflight
+from bot.steps import choose_install, configure, label, link, restart, runtimeclass, tune
 from bot.steps.configure import QEMU
 from bot.steps.cordon import Cordon
 from bot.steps.registry import decode
@@ -40,6 +40,15 @@ _UNDO_ORDER = (
 (kata-failures.md 5, #12761)."""
 
 
+_UNLIKE_THE_PROCEDURE = (
+    "every step of the procedure is planned; one whose end state is there already ends at once",
+    "the label comes after the proof and not before the restart: an unproven node would attract more jobs",
+    "cordoned and not drained: this restart keeps containers, and an eviction fails the hanging job for good",
+    "unpacked beside /opt/kata from a pinned archive, not onto / from the Internet",
+)
+"""Said on the card with `plan: documented` (domain.md 8)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """The facts ask for nothing; `evidence` says what is there."""
@@ -49,15 +58,18 @@ class Nothing:
 
 def make_plan(s: Situation) -> Plan | Diagnosis | Nothing:
     """Raises UnknownFactError: nothing is decided on a fact that could not be read."""
-    checked = preflight(s.target, s.facts, s.settings)
+    if s.target.kind is TargetKind.CHOOSE_NODE:
+        raise ValueError("a node is chosen before anything is planned for it")
+    on_node = s.target.kind is TargetKind.NODE
+    checked = preflight(s.target, s.facts, s.settings) if on_node else Checked((), ())
     if checked.blockers:
         return _blocked(s, checked.blockers)
     try:
-        steps, notes = _node_steps(s)
+        steps, notes = _node_steps(s) if on_node else ([*runtimeclass.propose(s)], ())
     except CannotRepairError as error:
         return error.diagnosis
     if not steps:
-        return Nothing(_evidence(s.facts.on_node))
+        return Nothing(_evidence(s.facts.on_node) if on_node else f"the RuntimeClass {s.target.name} is there")
     changing = [step for step in steps if not step.reads_only]
     outside = [step for step in changing if step.verb not in s.ceiling]
     if outside:
@@ -91,7 +103,9 @@ def _node_steps(s: Situation) -> tuple[list[Step], tuple[str, ...]]:
     tuned = tune.propose(s, installs=installed is not None)
     labelled = label.propose(s)
     on_disk: list[Step | None] = [installed, linked, tuned, configured.step]
-    if not any([*on_disk, restarted, labelled]):
+    class_there = s.facts.cluster.runtime_class is not None
+    created = None if class_there else runtimeclass.propose_missing(s, s.runtime_class)
+    if not any([*on_disk, restarted, created, labelled]):
         return [], ()
     cordoned = restarted is not None or (labelled is not None and any(on_disk))
     order: list[Step | None] = [
@@ -100,6 +114,7 @@ def _node_steps(s: Situation) -> tuple[list[Step], tuple[str, ...]]:
         *on_disk,
         restarted,
         _sandbox(s),
+        created,
         labelled,
         *_canary(s),
         _uncordon(s) if cordoned else None,
@@ -111,7 +126,8 @@ def _node_steps(s: Situation) -> tuple[list[Step], tuple[str, ...]]:
 def _plan(s: Situation, steps: list[Step], notes: tuple[str, ...], not_checked: tuple[str, ...]) -> Plan:
     planned = tuple(step.planned() for step in steps)
     cluster_uid = s.facts.cluster.cluster_uid
-    waived = s.settings.checks.waive.get("guest-kernel")
+    proves = any(isinstance(step, VerifyCanary) for step in steps)
+    waived = s.settings.checks.waive.get("guest-kernel") if proves else None
     return Plan(
         target=s.target,
         cluster_uid=cluster_uid,
@@ -120,7 +136,7 @@ def _plan(s: Situation, steps: list[Step], notes: tuple[str, ...], not_checked: 
         families=s.families,
         disturbs=_disturbs(s, steps),
         not_checked=(*not_checked, *([f"guest-kernel: {waived}"] if waived else [])),
-        notes=notes,
+        notes=(*notes, *(_UNLIKE_THE_PROCEDURE if s.documented else ())),
     )
 
 

@@ -10,6 +10,7 @@ from bot.steps.label import Label, Unlabel
 from bot.steps.link import Link, Unlink
 from bot.steps.restart import Restart, RestartBack
 from bot.steps.restore import Restore
+from bot.steps.runtimeclass import CreateClass, VerifyAdmitted
 from bot.steps.stage import Stage
 from bot.steps.step import Step
 from bot.steps.tune import Tune
@@ -33,6 +34,8 @@ AnyStep = (
     | Uncordon
     | Label
     | Unlabel
+    | CreateClass
+    | VerifyAdmitted
     | VerifySandbox
     | VerifyCanary
     | CleanUpCanary

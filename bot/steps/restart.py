@@ -13,17 +13,15 @@ from bot.core.action import Action, Command, Done, Fail, Run, Wait
 from bot.core.facts import Facts, NodeFacts
 from bot.core.facts.ours import STATE
 from bot.core.facts.unit import UNIT
-from bot.core.model import Diagnosis, Disruption, Family, Verb
-from bot.core.objects import Pod
+from bot.core.model import Disruption, Verb
 from bot.steps.configure import KATA, QEMU, Configure
 from bot.steps.program import run, source
+from bot.steps.restart_kills import diagnose_kill
 from bot.steps.situation import CannotRepairError, Situation
 from bot.steps.step import ALREADY, Step, failed, succeeded
 
 _SHORT_S = 30
 """For arming and disarming: a few calls of systemctl."""
-
-_NAMES_SHOWN = 20
 
 _MARGIN_S = 10
 """We give up this long before the node would, so that its timer and our undo do not meet."""
@@ -215,7 +213,7 @@ def propose(s: Situation, configure: Configure | None) -> Restart | None:
         return None
     why = "containerd reads its configuration only when it starts" if edited else _not_loaded(live)
     if (not live or edited) and (kills := node.unit.why_restart_kills):
-        raise CannotRepairError(_diagnose_kill(s, kills))
+        raise CannotRepairError(diagnose_kill(s, kills))
     now = node.config_file.sha256
     return Restart(
         incident=s.incident,
@@ -232,32 +230,3 @@ def propose(s: Situation, configure: Configure | None) -> Restart | None:
 
 def _not_loaded(live: bool) -> str:
     return ALREADY if live else f"the running containerd has not loaded {QEMU}, though its configuration has it"
-
-
-def _diagnose_kill(s: Situation, kills: str) -> Diagnosis:
-    doomed = [pod for pod in s.facts.cluster.pods_on_node if pod.status.phase == "Running"]
-    jobs = [_named(pod) for pod in doomed if _owner(pod) == "Job"]
-    others = [_named(pod) for pod in doomed if _owner(pod) != "Job"]
-    return Diagnosis(
-        s.families[0] if s.families else Family.HANDLER_NOT_CONFIGURED,
-        f"containerd on {s.target.name} must be restarted, and that would kill every container there: {kills}",
-        guidance=(
-            f"jobs that would die: {_listed(jobs)}",
-            f"pods that would be started again: {_listed(others)}",
-            f"drain {s.target.name} as your site does it, then merge and restart by hand",
-        ),
-    )
-
-
-def _owner(pod: Pod) -> str:
-    return next((owner.kind for owner in pod.metadata.owner_references or () if owner.controller), "")
-
-
-def _named(pod: Pod) -> str:
-    return f"{pod.metadata.namespace}/{pod.metadata.name}"
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:_NAMES_SHOWN])
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return f"{shown}{more}" if names else "none"

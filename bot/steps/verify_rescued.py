@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 from bot.core.action import Action, Done, Fail, Verdict, Wait
 from bot.core.facts import Facts
 from bot.core.model import Family, Verb
-from bot.core.objects import ContainerState, Pod
+from bot.core.objects import Pod
+from bot.core.pods import has_sandbox
 from bot.steps.step import Step
 from bot.steps.verify_canary import newest_failure
 
@@ -44,7 +45,7 @@ class VerifyRescued(Step, frozen=True, kw_only=True, tag="verify-rescued"):
         pods = facts.cluster.rescued
         if not pods:
             return self._without_pods(facts)
-        hanging = [pod for pod in pods if not started(pod)]
+        hanging = [pod for pod in pods if not has_sandbox(pod)]
         if hanging:
             return self._wait_for(hanging, facts)
         since = max((at for pod in pods for at in _starts(pod)), default=facts.began)
@@ -79,20 +80,8 @@ class VerifyRescued(Step, frozen=True, kw_only=True, tag="verify-rescued"):
         return Done(f"{names} got no pod within {self.timeout_s:g} s", Verdict.INCONCLUSIVE)
 
 
-def started(pod: Pod) -> bool:
-    """A container of it runs or ran, so its sandbox came up."""
-    if pod.status.phase in {"Running", "Succeeded"}:
-        return True
-    return any(state.running or state.terminated for state in _states(pod))
-
-
-def _states(pod: Pod) -> Iterator[ContainerState]:
-    for status in (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())):
-        if status.state is not None:
-            yield status.state
-
-
 def _starts(pod: Pod) -> Iterator[datetime]:
-    for state in _states(pod):
-        if state.running is not None and state.running.started_at is not None:
-            yield state.running.started_at
+    for status in pod.status.all_containers:
+        running = status.state.running if status.state else None
+        if running is not None and running.started_at is not None:
+            yield running.started_at

@@ -35,7 +35,7 @@ from bot.core.model import Family, IncidentId
 from bot.core.objects import Event
 from bot.core.settings import Settings
 
-_FACTS = (
+FACTS = (
     host,
     virtualization,
     tools,
@@ -132,13 +132,13 @@ class Facts:
 def node_script(settings: Settings) -> str:
     """The script of one round: read-only, one exec, nothing of it comes from the cluster."""
     variables = {"backend": settings.kata.file_mem_backend or ""}
-    return render_script(variables, unit.PRELUDE, [(fact.NAME, fact.COMMAND) for fact in _FACTS])
+    return render_script(variables, unit.PRELUDE, [(fact.NAME, fact.COMMAND) for fact in FACTS])
 
 
 def parse_node(raw: bytes) -> NodeFacts:
     """Raises UnknownFactError."""
     frames = parse_frames(raw)
-    missing = [fact.NAME for fact in _FACTS if fact.NAME not in frames]
+    missing = [fact.NAME for fact in FACTS if fact.NAME not in frames]
     if missing:
         raise UnknownFactError(f"the node did not report the facts {', '.join(missing)}")
-    return NodeFacts(**{fact.NAME: fact.parse(frames[fact.NAME]) for fact in _FACTS})
+    return NodeFacts(**{fact.NAME: fact.parse(frames[fact.NAME]) for fact in FACTS})
