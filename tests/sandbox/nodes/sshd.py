@@ -44,6 +44,9 @@ StrictModes no
 PrintMotd no
 # bash would read the host user's ~/.bashrc, as it is started by sshd; from the second level on it does not.
 SetEnv SHLVL=1
+# Newer versions punish an address for connections that break off, and all of a sandbox comes from one.
+IgnoreUnknown PerSourcePenalties
+PerSourcePenalties no
 LogLevel VERBOSE
 """
 
@@ -175,7 +178,7 @@ class Sshd:
         pending = [self._process.pid]
         while pending:
             for child in _children(pending.pop()):
-                if _name(child) == "sshd":
+                if _name(child).startswith("sshd"):  # since 9.8 a session's is "sshd-session"
                     self._sessions[child] = _start_time(child)
                     pending.append(child)
 
