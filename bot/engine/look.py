@@ -25,6 +25,7 @@ from bot.core.rules import RuleSet
 from bot.core.settings import Settings
 from bot.engine.ports import Clock, Cluster, Nodes, NodeShell
 from bot.steps import decode
+from bot.steps.choose import Candidate, Choice, choose_node, worth_reading
 from bot.steps.planner import Nothing, make_plan
 from bot.steps.situation import Situation
 from bot.steps.verify_canary import VerifyCanary
@@ -124,9 +125,15 @@ class Looker:
         async with self._nodes.shell(node) as shell:
             return await self._read_node(shell)
 
-    async def _conclude(self, subject: Subject, facts: Facts) -> Conclusion:
+    async def choose(self, subject: Subject) -> Choice | Diagnosis:
+        """Read-only facts of the workers that can matter, and the policy's pick (design.md 4.1, hop 4)."""
+        situation = self._situation(subject, await self.facts(subject, None))
+        read = await self._read_all(worth_reading(situation))
+        return choose_node([Candidate(node, found) for node, found in read], situation)
+
+    def _situation(self, subject: Subject, facts: Facts) -> Situation:
         families = tuple(dict.fromkeys(s.family for s in subject.sightings))
-        situation = Situation(
+        return Situation(
             target=subject.target,
             families=families,
             ceiling=self._ceiling(families),
@@ -134,6 +141,10 @@ class Looker:
             facts=facts,
             settings=self._settings,
         )
+
+    async def _conclude(self, subject: Subject, facts: Facts) -> Conclusion:
+        situation = self._situation(subject, facts)
+        families = situation.families
         conclusion = make_plan(situation)
         if isinstance(conclusion, Plan) and any(step.verb is Verb.INSTALL for step in conclusion.steps):
             peers = await self._peer_versions(subject.target, facts)
