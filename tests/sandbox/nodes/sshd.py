@@ -7,10 +7,13 @@ Hooks of a test: cut sessions, freeze the link, refuse connections, delay sessio
 
 import asyncio
 import contextlib
+import functools
 import os
+import re
 import shlex
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import asyncssh
@@ -44,10 +47,13 @@ StrictModes no
 PrintMotd no
 # bash would read the host user's ~/.bashrc, as it is started by sshd; from the second level on it does not.
 SetEnv SHLVL=1
-# Newer versions punish an address for connections that break off, and all of a sandbox comes from one.
-IgnoreUnknown PerSourcePenalties
-PerSourcePenalties no
 LogLevel VERBOSE
+"""
+
+
+_WITHOUT_PENALTIES = """\
+# An address is punished for connections that break off, and all of a sandbox comes from one.
+PerSourcePenalties no
 """
 
 
@@ -75,7 +81,7 @@ class Sshd:
         self._write_session()
         for _ in range(_ATTEMPTS):
             port = self.port or _free_port()
-            (self._directory / "sshd_config").write_text(_CONFIG.format(port=port, directory=self._directory))
+            self._write_config(port)
             if await self._listen(port):
                 self.port = port
                 return
@@ -148,6 +154,10 @@ class Sshd:
         path.chmod(0o600)
         return key.export_public_key().decode().strip()
 
+    def _write_config(self, port: int) -> None:
+        text = _CONFIG.format(port=port, directory=self._directory)
+        (self._directory / "sshd_config").write_text(text + (_WITHOUT_PENALTIES if _version() >= (9, 8) else ""))
+
     def _write_session(self) -> None:
         script = self._directory / "session"
         enter = shlex.join(self._machine.entering([]))
@@ -181,6 +191,13 @@ class Sshd:
                 if _name(child).startswith("sshd"):  # since 9.8 a session's is "sshd-session"
                     self._sessions[child] = _start_time(child)
                     pending.append(child)
+
+
+@functools.cache
+def _version() -> tuple[int, ...]:
+    said = subprocess.run([_PROGRAM, "-V"], capture_output=True, text=True).stderr
+    found = re.search(r"OpenSSH_(\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _free_port() -> int:
