@@ -9,8 +9,8 @@ PYTHON ?= python3.11
 VENV := .venv
 PY := $(VENV)/bin/python
 # What the sandbox's simulated nodes and the Slack page's test need from Debian.
-DEBIAN := openssh-server openssh-client bubblewrap containerd xz-utils zstd curl chromium fonts-dejavu-core fonts-noto-color-emoji python3 python3-venv
-PROGRAMS := sshd bwrap containerd xz zstd curl chromium
+DEBIAN := openssh-server openssh-client bubblewrap containerd xz-utils zstd curl procps util-linux chromium fonts-dejavu-core fonts-lato fonts-noto-color-emoji python3 python3-venv
+PROGRAMS := sshd ssh-keygen bwrap containerd xz zstd curl pgrep nsenter setpriv chromium
 
 export PATH := $(PATH):/usr/sbin:/sbin
 
