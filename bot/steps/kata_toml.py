@@ -10,6 +10,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import tomlkit
+from tomlkit.items import Item
+
 from bot.core.facts.kata_config import qemu_section
 
 ANNOTATIONS = "enable_annotations"
@@ -42,12 +45,14 @@ def _with_value(lines: list[str], key: str, value: Any) -> list[str]:
         raise ValueError("there is no line [hypervisor.qemu]")
     ending = "\r\n" if lines[header].endswith("\r\n") else "\n"
     found = _extent(lines, header + 1, key)
-    text = f"{key} = {json.dumps(value)}{ending}"
     if found is None:
-        return [*lines[: header + 1], text, *lines[header + 1 :]]
+        return [*lines[: header + 1], f"{key} = {json.dumps(value)}{ending}", *lines[header + 1 :]]
     start, end = found
-    indent = lines[start][: len(lines[start]) - len(lines[start].lstrip())]
-    return [*lines[:start], indent + text, *lines[end:]]
+    item = tomlkit.parse("".join(lines[start:end])).item(key)
+    assert isinstance(item, Item), "a single assignment is no table in pieces"
+    trivia = item.trivia
+    text = f"{trivia.indent}{key} = {json.dumps(value)}{trivia.comment_ws}{trivia.comment}{ending}"
+    return [*lines[:start], text, *lines[end:]]
 
 
 def _extent(lines: list[str], begin: int, key: str) -> tuple[int, int] | None:

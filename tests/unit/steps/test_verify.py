@@ -1,0 +1,196 @@
+"""Three verdicts: only the same Kata failure on that node disproves a repair."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from bot.core.action import (
+    Action,
+    Api,
+    CreateCanary,
+    DeleteCanary,
+    Done,
+    Fail,
+    Outcome,
+    OutcomeKind,
+    Run,
+    Verdict,
+    Wait,
+)
+from bot.core.model import Family
+from bot.core.objects import (
+    Condition,
+    ContainerState,
+    ContainerStatus,
+    Job,
+    JobStatus,
+    Meta,
+    Pod,
+    RunningState,
+    TerminatedState,
+)
+from bot.steps.verify_canary import CleanUpCanary, VerifyCanary
+from bot.steps.verify_rescued import VerifyRescued
+from bot.steps.verify_sandbox import VerifySandbox
+from tests.unit.steps import samples
+
+FAMILIES = (Family.HANDLER_NOT_CONFIGURED,)
+SAME = 'Failed to create pod sandbox: no runtime for "kata-qemu" is configured'
+CANARY = VerifyCanary(
+    namespace="ims",
+    pod="imsbot-canary-abcd2345",
+    node=samples.NODE,
+    host_kernel="5.14.21",
+    runtime_class="kata-qemu",
+    incident=samples.INCIDENT,
+    image="i",
+    image_pull_policy="IfNotPresent",
+    cpu="100m",
+    memory="256Mi",
+    families=FAMILIES,
+    timeout_s=180,
+    same_kernel_ok=False,
+)
+CREATED = {"create-canary": Outcome(OutcomeKind.OK)}
+
+
+def later(seconds: float) -> Any:
+    return samples.NOW + timedelta(seconds=seconds)
+
+
+def canary(phase: str = "Pending", **status: Any) -> Pod:
+    return samples.pod("imsbot-canary-abcd2345", phase=phase, **status)
+
+
+def ended(message: str | None, exit_code: int = 0) -> Pod:
+    state = ContainerState(terminated=TerminatedState(exit_code=exit_code, message=message))
+    return canary("Succeeded", container_statuses=(ContainerStatus(name="canary", state=state),))
+
+
+def ask(step: Any, *, outcomes: Any = None, after_s: float = 5, **cluster: Any) -> Action:
+    facts = samples.facts(cluster=samples.cluster(**cluster), now=later(after_s), outcomes=outcomes or {})
+    return step.next(replace(facts, node=None))
+
+
+def test_the_canary_is_created_once() -> None:
+    action = ask(CANARY)
+    assert isinstance(action, Api)
+    assert isinstance(action.change, CreateCanary)
+    assert (action.change.node, action.change.runtime_class) == (samples.NODE, "kata-qemu")
+
+
+def test_a_guest_with_another_kernel_proves_the_node() -> None:
+    action = ask(CANARY, canary=ended("6.1.62\n"), outcomes=CREATED)
+    assert isinstance(action, Done)
+    assert action.verdict is Verdict.PROVEN
+    assert "6.1.62" in action.evidence
+
+
+def test_the_hosts_own_kernel_proves_nothing_unless_the_check_is_waived() -> None:
+    assert ask(CANARY, canary=ended("5.14.21")).verdict is Verdict.INCONCLUSIVE
+    waived = msgspec.structs.replace(CANARY, same_kernel_ok=True)
+    assert ask(waived, canary=ended("5.14.21")).verdict is Verdict.PROVEN
+
+
+def test_the_same_failure_disproves_at_once() -> None:
+    action = ask(CANARY, canary=canary(), canary_events=(samples.event(SAME, later(3)),))
+    assert isinstance(action, Fail)
+    assert action.verdict is Verdict.DISPROVEN
+
+
+def test_another_failure_waits_and_then_says_nothing_about_kata() -> None:
+    pull = (samples.event("Failed to pull image: not found", later(3)),)
+    assert isinstance(ask(CANARY, canary=canary(), canary_events=pull), Wait)
+    action = ask(CANARY, canary=canary(), canary_events=pull, after_s=181)
+    assert isinstance(action, Done)
+    assert action.verdict is Verdict.INCONCLUSIVE
+    assert "Failed to pull image" in action.evidence
+
+
+def test_refusals_rejections_and_deletions_are_inconclusive() -> None:
+    refused = {"create-canary": Outcome(OutcomeKind.FAILED, output="exceeded quota")}
+    assert "exceeded quota" in ask(CANARY, outcomes=refused).evidence
+    rejected = canary("Failed", reason="NodeAffinity", message="Pod was rejected")
+    assert ask(CANARY, canary=rejected).verdict is Verdict.INCONCLUSIVE
+    assert ask(CANARY, outcomes=CREATED).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_container_that_failed_had_its_sandbox_but_shows_no_kernel() -> None:
+    action = ask(CANARY, canary=ended(None, exit_code=127))
+    assert action.verdict is Verdict.INCONCLUSIVE
+    assert "sandbox started" in action.evidence
+
+
+def test_the_canary_is_deleted_and_gone_is_as_good() -> None:
+    step = CleanUpCanary(namespace="ims", pod="imsbot-canary-abcd2345")
+    action = ask(step, canary=canary())
+    assert isinstance(action, Api)
+    assert action.change == DeleteCanary("ims", "imsbot-canary-abcd2345")
+    assert isinstance(ask(step), Done)
+    assert [undo.name for undo in CANARY.undo()] == ["undo-verify"]
+
+
+RESCUED = VerifyRescued(families=FAMILIES, timeout_s=120, quiet_s=60)
+
+
+def running(since_s: float) -> Pod:
+    state = ContainerState(running=RunningState(started_at=later(since_s)))
+    ready = (Condition(type="PodReadyToStartContainers", status="True"),)
+    statuses = (ContainerStatus(name="prepare", state=state),)
+    return samples.pod("ims-1", phase="Pending", conditions=ready, init_container_statuses=statuses)
+
+
+def test_a_pod_that_hung_has_to_start_and_stay_quiet() -> None:
+    hanging = samples.pod("ims-1", phase="Pending")
+    assert isinstance(ask(RESCUED, rescued=(hanging,)), Wait)
+    assert isinstance(ask(RESCUED, rescued=(running(10),), after_s=30), Wait)
+    action = ask(RESCUED, rescued=(running(10),), after_s=71)
+    assert isinstance(action, Done)
+    assert action.verdict is Verdict.PROVEN
+
+
+def test_a_pod_that_still_fails_in_the_same_way_disproves_only_at_the_end_of_its_time() -> None:
+    hanging = samples.pod("ims-1", phase="Pending")
+    events = (samples.event(SAME, later(20)),)
+    assert isinstance(ask(RESCUED, rescued=(hanging,), rescued_events=events, after_s=30), Wait)
+    action = ask(RESCUED, rescued=(hanging,), rescued_events=events, after_s=121)
+    assert isinstance(action, Fail)
+    assert action.verdict is Verdict.DISPROVEN
+
+
+def test_an_event_of_before_the_repair_is_no_proof_against_it() -> None:
+    hanging = samples.pod("ims-1", phase="Pending")
+    events = (samples.event(SAME, later(-20)),)
+    action = ask(RESCUED, rescued=(hanging,), rescued_events=events, after_s=121)
+    assert isinstance(action, Done)
+    assert action.verdict is Verdict.INCONCLUSIVE
+
+
+def test_jobs_without_a_pod_are_waited_for_and_finished_ones_are_not() -> None:
+    waiting = Job(metadata=Meta(name="cray-ims-1-create"))
+    assert isinstance(ask(RESCUED, rescued=(), rescued_jobs=(waiting,)), Wait)
+    over = Job(
+        metadata=Meta(name="cray-ims-1-create"),
+        status=JobStatus(conditions=(Condition(type="Complete", status="True"),)),
+    )
+    assert isinstance(ask(RESCUED, rescued=(), rescued_jobs=(over,)), Done)
+
+
+SANDBOX = VerifySandbox(handler="kata-qemu", incident=samples.INCIDENT, families=FAMILIES)
+
+
+def sandbox(outcome: Outcome | None) -> Action:
+    return SANDBOX.next(samples.facts(outcomes={"sandbox": outcome} if outcome else {}))
+
+
+def test_only_the_same_failure_in_a_test_sandbox_stops_the_plan() -> None:
+    assert isinstance(sandbox(None), Run)
+    assert isinstance(sandbox(Outcome(OutcomeKind.OK, 0)), Done)
+    same = sandbox(Outcome(OutcomeKind.FAILED, 1, 'no runtime for "kata-qemu" is configured'))
+    assert isinstance(same, Fail)
+    assert same.verdict is Verdict.DISPROVEN
+    cni = sandbox(Outcome(OutcomeKind.FAILED, 1, "failed to setup network for sandbox"))
+    assert isinstance(cni, Done)
+    assert cni.verdict is None
