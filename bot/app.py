@@ -33,7 +33,7 @@ from bot.adapters.slack.cards import SlackCards
 from bot.adapters.slack.socket import SlackSocket
 from bot.adapters.ssh.nodes import SshNodes
 from bot.config import SlackTokens
-from bot.core.errors import BotError, UnreachableError
+from bot.core.errors import UnreachableError
 from bot.core.kata import JoinPolicy
 from bot.core.model import Actor, Digest, IncidentId, NodeRef
 from bot.core.objects import Node
@@ -51,7 +51,6 @@ from bot.views.card import ButtonValue
 log = structlog.get_logger(__name__)
 
 TICK_S = 1
-SLACK_RETRY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +112,9 @@ async def serve(settings: Settings, tokens: SlackTokens | None) -> None:
         background = [feed.run(intake.hear), desk.run()]
         if api is not None and tokens is not None and isinstance(cards, SlackCards):
             socket = SlackSocket(
-                api, tokens.app.get_secret_value(), settings.slack, partial(_answer, approvals), cards.ref_of
+                api, tokens.app.get_secret_value(), settings.slack, partial(_answer, approvals), cards.is_card
             )
-            background += [cards.run(), _stay_on_slack(socket)]
+            background += [cards.run(), socket.run()]
         log.info("started", journal=str(settings.journal), rules=len(world_access.rules.rules))
         try:
             await _until_signal(background, _timers(intake))
@@ -179,17 +178,6 @@ def _timers(intake: Intake) -> AsyncIOScheduler:
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": 60})
     scheduler.add_job(intake.tick, "interval", seconds=TICK_S)
     return scheduler
-
-
-async def _stay_on_slack(socket: SlackSocket) -> None:
-    """Without Slack the service goes on: answers may come by the terminal."""
-    while True:
-        try:
-            async with socket.listen():
-                await asyncio.Event().wait()
-        except BotError as error:
-            log.error("Slack is down", error=str(error))
-            await asyncio.sleep(SLACK_RETRY_S)
 
 
 async def _until_signal(background: list, timers: AsyncIOScheduler) -> None:  # type: ignore[type-arg]

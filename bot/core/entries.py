@@ -47,9 +47,11 @@ class Sighted(Record, frozen=True, tag="sighted"):
 
 
 class Unasked(Record, frozen=True, tag="unasked"):
-    """Open without a card of its own: part of a storm, until a person picks it."""
+    """Open without a question of its own: part of a storm, or tried too often, until a person picks it."""
 
     why: str
+    storm: str = ""
+    """Which storm, if that is why: incidents of one storm share one card."""
 
 
 class Picked(Record, frozen=True, tag="picked"):

@@ -83,6 +83,8 @@ class Incident:
     card: CardRef | None = None
     asked: e.Asked | None = None
     reminded: bool = False
+    reminders: int = 0
+    """How often people were reminded, of the question or of a held node."""
     answer: e.Answered | None = None
     starts: tuple[e.Started, ...] = ()
     steps: tuple[StepProgress, ...] = ()
@@ -92,6 +94,8 @@ class Incident:
     abort: Actor | None = None
     held: str = ""
     unasked: str = ""
+    storm: str = ""
+    """Name of the storm that it was unasked for; kept when a person picks it, for the storm's card."""
     requested_by: Actor | None = None
     last_seq: int = 0
     closed: e.Closed | None = None

@@ -36,7 +36,7 @@ class Hop(StrEnum):
     UNDO = "undo"
     CLOSE = "close"
     REST = "rest"
-    """Nothing to do by itself: unasked, held or closed."""
+    """Nothing to do by itself: unasked, closed, or held and not yet time to remind."""
 
 
 def fold(incident_id: IncidentId, records: Iterable[e.Entry]) -> Incident:
@@ -70,8 +70,8 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
             return i
         case e.Sighted(sighting=sighting):
             return replace(i, sightings=(*i.sightings, sighting))
-        case e.Unasked(why=why):
-            return replace(i, phase=Phase.UNASKED, unasked=why)
+        case e.Unasked(why=why, storm=storm):
+            return replace(i, phase=Phase.UNASKED, unasked=why, storm=storm)
         case e.Picked(actor=actor):
             return replace(i, phase=Phase.OPENED, unasked="", requested_by=actor)
         case e.Chosen(node=node):
@@ -85,7 +85,7 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
         case e.Asked():
             return replace(i, phase=Phase.ASKED, asked=record, reminded=False)
         case e.Reminded():
-            return replace(i, reminded=True)
+            return replace(i, reminded=True, reminders=i.reminders + 1)
         case e.Answered():
             return replace(i, answer=record, phase=Phase.APPROVED if record.approve else i.phase)
         case e.Started():
@@ -162,7 +162,9 @@ def _step_after(step: StepProgress, record: e.StepBegan | e.Intended | e.Ended |
             return step
 
 
-def decide(i: Incident, now: datetime, *, remind_at: float, start_within_s: float) -> Hop:
+def decide(
+    i: Incident, now: datetime, *, remind_at: float, start_within_s: float, held_reminder_s: float
+) -> Hop:
     """The next hop. `remind_at` is the part of the time to answer after which people are reminded."""
     if i.diagnosis is not None and i.open and not i.starts:
         return Hop.CLOSE
@@ -182,7 +184,9 @@ def decide(i: Incident, now: datetime, *, remind_at: float, start_within_s: floa
             return Hop.UNDO if i.failure or i.abort else Hop.ACT
         case Phase.UNDOING:
             return Hop.UNDO
-        case Phase.UNASKED | Phase.HELD | Phase.CLOSED:
+        case Phase.HELD:
+            return Hop.REMIND if (now - i.changed_at).total_seconds() >= held_reminder_s else Hop.REST
+        case Phase.UNASKED | Phase.CLOSED:
             return Hop.REST
         case _:
             assert_never(i.phase)

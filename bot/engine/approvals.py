@@ -56,6 +56,8 @@ class Approvals:
         incident = worker.incident
         if self._answered(incident) or incident.answer is not None:
             return Reply.ANSWERED, _who_answered(incident)
+        if worker.unasking:
+            return Reply.NOT_WAITING, f"Incident {incident.id} is part of a storm now; `imsbot repair` picks it."
         if incident.phase not in {Phase.PLANNED, Phase.ASKED} or incident.plan is None:
             return Reply.NOT_WAITING, f"Incident {incident.id} waits for no answer: it is {incident.phase}."
         if incident.plan.digest != answer.digest:

@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
@@ -17,8 +18,8 @@ from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import fold
 from bot.core.model import Actor, Diagnosis, Family, IncidentId, Plan, Sighting, Target, TargetKind
 from bot.core.names import new_incident_id
-from bot.core.quiet import Quiet, attempts, quiet_of
-from bot.core.storm import Storm
+from bot.core.quiet import Quiet, quiet_of
+from bot.engine.gate import Gate
 from bot.engine.look import Conclusion, Subject
 from bot.engine.parts import Parts
 from bot.engine.worker import Worker
@@ -30,6 +31,9 @@ CRASHES = 3
 
 QUIET_LOOK_S = 600.0
 """At most one look in this time at a target that is quiet."""
+
+LAST_WORD = timedelta(days=1)
+"""How long after its end an incident's card is brought up to date by a start of the program."""
 
 
 class Desk:
@@ -43,7 +47,7 @@ class Desk:
         self._echoes: dict[IncidentId, int] = defaultdict(int)
         self._looked: dict[str, float] = {}
         self._looks: set[asyncio.Task[None]] = set()
-        self._storm = Storm(parts.settings.limits)
+        self._gate = Gate(parts)
         self._journal_lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # Start and end
@@ -58,9 +62,16 @@ class Desk:
             if history.unknown:
                 incident = replace(incident, phase=Phase.HELD, held=history.unknown)
             if incident.open:
+                self._gate.recall(incident)
                 self._employ(incident)
             else:
                 self._closed[incident_id] = incident
+                self._repeat_last_word(incident)
+
+    def _repeat_last_word(self, incident: Incident) -> None:
+        """It may have been closed while the card's service was down, or just before the program was killed."""
+        if self._parts.clock.now() - incident.changed_at < LAST_WORD:
+            self._parts.cards.show(incident)
 
     async def run(self) -> None:
         """Returns never; raises JournalError when a worker could not write the journal."""
@@ -193,41 +204,28 @@ class Desk:
         incident_id = new_incident_id()
         opened = e.Opened(at=self._parts.clock.now(), target=target, sighting=sighting, actor=actor)
         incident = fold(incident_id, [opened])
+        unasked = self._stop(incident_id, target, sighting) if sighting is not None else None
         worker = Worker(self._parts, incident)
         self._workers[incident_id] = worker
-        why = self._reason_to_wait(target, sighting) if actor is None else None
         self._tasks[incident_id] = asyncio.create_task(
-            self._begin(worker, opened, why), name=f"incident {incident_id}"
+            self._begin(worker, opened, unasked), name=f"incident {incident_id}"
         )
         return incident_id
 
-    def _reason_to_wait(self, target: Target, sighting: Sighting | None) -> str | None:
-        """A storm, or too many attempts on this target: then a person must pick it."""
-        if sighting is None:
-            return None
-        if (tried := self._tried_too_often(target, sighting.family)) is not None:
-            return f"{target.name} was repaired {tried} times lately and fails again: look for the cause first"
-        if target.node is None:
-            return None
-        workers = len(self._parts.world.workers())
-        return self._storm.why(sighting.family, target.name, workers, self._parts.clock.monotonic())
+    def _stop(self, incident_id: IncidentId, target: Target, sighting: Sighting) -> e.Unasked | None:
+        """Why a person must pick it, if so. A storm takes back the earlier questions of its family as well."""
+        unasked = self._gate.stop(incident_id, target, sighting, self._past_of(target))
+        if unasked is not None and unasked.storm:
+            for worker in self._workers.values():
+                if worker.in_storm(sighting.family):
+                    worker.unask(unasked)
+        return unasked
 
-    def _tried_too_often(self, target: Target, family: Family) -> int | None:
-        """How often this target was repaired lately, if configuration or rule allow no more."""
-        limits = self._parts.settings.limits
-        bounds = [(limits.attempts_per_target, limits.attempts_window_s)]
-        rule = self._parts.rules.of(family)
-        if rule is not None and rule.limits is not None:
-            bounds.append((rule.limits.attempts, rule.limits.window_h * 3600.0))
-        past, now = self._past_of(target), self._parts.clock.now()
-        tried = [(attempts(past, now, window_s), allowed) for allowed, window_s in bounds]
-        return next((count for count, allowed in tried if count >= allowed), None)
-
-    async def _begin(self, worker: Worker, opened: e.Opened, wait_why: str | None) -> None:
+    async def _begin(self, worker: Worker, opened: e.Opened, unasked: e.Unasked | None) -> None:
         try:
             await self._parts.journal.append(worker.incident.id, opened)
-            if wait_why is not None:
-                await worker.record(e.Unasked(at=self._parts.clock.now(), why=wait_why))
+            if unasked is not None:
+                await worker.record(unasked)
         except JournalError as error:
             self._lose(error)
             return
@@ -240,7 +238,7 @@ class Desk:
         worker = self._open_on(target)
         if worker is None:
             return self._open(target, None, actor)
-        if worker.incident.phase is Phase.UNASKED:
+        if worker.incident.phase is Phase.UNASKED or worker.unasking:
             worker.tell(e.Picked(at=self._parts.clock.now(), actor=actor))
         return worker.incident.id
 

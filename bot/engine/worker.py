@@ -31,7 +31,12 @@ LOOK_TRIES = 4
 
 SIGHTINGS_KEPT = 50
 
-Message = e.Sighted | e.Picked | e.Answered | e.AbortAsked | e.ReleaseAsked
+REST_S = 600.0
+"""How often a resting incident is looked at: whether it must remind."""
+
+_NOT_BEGUN = frozenset({Phase.OPENED, Phase.PLANNED, Phase.ASKED})
+
+Message = e.Sighted | e.Unasked | e.Picked | e.Answered | e.AbortAsked | e.ReleaseAsked
 """What may arrive in an inbox: ready entries, journaled by the worker."""
 
 
@@ -39,6 +44,8 @@ class Worker:
     def __init__(self, parts: Parts, incident: Incident) -> None:
         self.incident = incident
         self.stopping = False
+        self.unasking = False
+        """Its question is being taken back: no answer counts any more."""
         self._parts = parts
         self._repair = Repair(parts, self)
         self._telling = Telling(parts.cards, parts.clock, self)
@@ -49,6 +56,17 @@ class Worker:
     def tell(self, message: Message) -> None:
         """Put a message into the inbox; journaled before anything else happens."""
         self._inbox.put_nowait(message)
+
+    def in_storm(self, family: Family) -> bool:
+        """Whether a storm of this family takes the question back: nobody has answered it, or asked for it."""
+        i = self.incident
+        asked_for = i.requested_by is not None or i.chosen is not None or i.answer is not None
+        return i.phase in _NOT_BEGUN and family in i.families and i.target.node is not None and not asked_for
+
+    def unask(self, message: e.Unasked) -> None:
+        """Take the question back. An answer that came before this message still counts."""
+        self.unasking = True
+        self.tell(message)
 
     def stop(self) -> None:
         """No new command starts. A running one is waited for by whoever runs the worker, within its grace."""
@@ -95,12 +113,14 @@ class Worker:
         match message:
             case None:
                 pass
-            case e.Sighted(sighting=sighting):
-                if self._is_new(sighting):
-                    await self.record(message)
-                    await self._replan_if_waiting()
+            case e.Sighted():
+                await self._take_sighting(message)
             case e.Answered():
                 if self.incident.phase in {Phase.PLANNED, Phase.ASKED} and self.incident.answer is None:
+                    await self.record(message)
+            case e.Unasked():
+                self.unasking = False
+                if self.incident.phase in _NOT_BEGUN and self.incident.answer is None:
                     await self.record(message)
             case e.ReleaseAsked():
                 if self.incident.phase is Phase.HELD:
@@ -110,6 +130,11 @@ class Worker:
                 await self.record(message)
             case _:
                 assert_never(message)
+
+    async def _take_sighting(self, sighted: e.Sighted) -> None:
+        if self._is_new(sighted.sighting):
+            await self.record(sighted)
+            await self._replan_if_waiting()
 
     def _is_new(self, sighting: Sighting) -> bool:
         """Not known yet; beyond the limit only a new family is worth an entry."""
@@ -139,6 +164,7 @@ class Worker:
             self._now(),
             remind_at=approval.reminder_at,
             start_within_s=approval.start_within_s,
+            held_reminder_s=approval.held_reminder_s,
         )
         match hop:
             case Hop.PLAN | Hop.REASK:
@@ -157,7 +183,7 @@ class Worker:
             case Hop.CLOSE | Hop.EXPIRE:
                 await self.close()
             case Hop.REST:
-                await self.wait(3600)
+                await self.wait(REST_S)
             case _:
                 assert_never(hop)
 

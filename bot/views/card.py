@@ -2,36 +2,26 @@
 
 The card is drawn anew from the incident at every change; nothing is remembered here, and nothing is ever read back
 from Slack (style.md: Slack text is no state). Order of reading: what state is it in, what failed and where, why we
-think so, what exactly would be done, what that disturbs, then progress, then the end.
+think so, what exactly would be done and what that disturbs, or how it went; then the answer, and names and times.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
-from bot.core.incident import Incident, Phase, StepProgress, StepState
-from bot.core.model import Disruption, Plan, Result
+from bot.core.incident import Incident, Phase, StepState
+from bot.core.model import Mode, Result, Sighting
 from bot.views import mrkdwn as m
-from bot.views.thread import thread_posts
-from bot.views.wording import duration, state_of, step_time
-
-Block = dict[str, Any]
-"""A Block Kit block, as Slack's API takes it."""
+from bot.views.blocks import Block, context, header, plain_text, section
+from bot.views.card_plan import question
+from bot.views.card_progress import ending, held, steps, who
+from bot.views.thread import Post, thread_posts
+from bot.views.wording import duration, state_of
 
 APPROVE = "imsbot-approve"
 DENY = "imsbot-deny"
 
-SHOWN_DIFF = 16
-"""Lines of the diff on the card; the thread has all."""
-
-_MARKS = {
-    StepState.WAITING: ":white_circle:",
-    StepState.RUNNING: ":hourglass_flowing_sand:",
-    StepState.DONE: ":white_check_mark:",
-    StepState.FAILED: ":x:",
-}
+_WAITING = {Phase.PLANNED, Phase.ASKED}
 _PHASE_MARKS = {
     Phase.OPENED: ":mag:",
     Phase.UNASKED: ":pause_button:",
@@ -51,12 +41,6 @@ _RESULT_MARKS = {
     Result.WITHDRAWN: ":heavy_minus_sign:",
     Result.DIAGNOSED: ":stethoscope:",
 }
-_DISTURBS = {
-    Disruption.NONE: "Nothing that runs: no restart, no cordon.",
-    Disruption.RESTART_KEEPS: "containerd restarts (about a second); running containers stay, new ones wait.",
-    Disruption.RESTART_KILLS: "containerd restarts and *every container on the node is killed*.",
-    Disruption.DRAIN: "The node is drained.",
-}
 
 
 class ButtonValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,207 +55,126 @@ class Card:
     text: str
     """What notifications and screen readers say."""
     blocks: tuple[Block, ...]
-    thread: tuple[tuple[str, str], ...]
-    """(key, text): each posted once into the thread; the key finds it again after a restart."""
+    thread: tuple[Post, ...] = ()
+    answerable: bool = False
+    """Whether it has buttons: one that loses them is shown before all others."""
 
 
 def render_card(incident: Incident) -> Card:
-    """Pure and total: it draws every incident that `fold` can make."""
-    headline = f"{_title(incident)}: {state_of(incident)}"
+    """Pure and total: it draws every incident that `fold` can make, within Slack's limits."""
+    headline = f"{_state(incident)} · {_target(incident)}"
+    buttons = _buttons(incident)
     blocks = [
-        {"type": "header", "text": _plain_text(f"{_mark(incident)} {headline}", m.HEADER_LIMIT)},
+        header(f"{_mark(incident)}  {headline}"),
         *_summary(incident),
         *_body(incident),
-        _footer(incident),
-        *_buttons(incident),
+        *buttons,
+        context(_footer(incident)),
     ]
-    return Card(m.cut(m.escape(headline), 300), tuple(_within_total(blocks)), tuple(thread_posts(incident)))
+    text = m.plain(f"{headline} · {' + '.join(incident.families) or 'asked for by a person'}", 300)
+    return Card(text, tuple(blocks), tuple(thread_posts(incident)), bool(buttons))
 
 
 def _mark(i: Incident) -> str:
     return _RESULT_MARKS[i.result] if i.result else _PHASE_MARKS[i.phase]
 
 
-def _title(i: Incident) -> str:
-    what = f"RuntimeClass {i.target.name}" if i.target.node is None else i.target.name
-    if i.families:
-        return f"{what} · {' + '.join(i.families)}"
-    return f"{what} · repair asked for"
+def _state(i: Incident) -> str:
+    if i.phase is Phase.RUNNING and i.steps:
+        done = sum(step.state is StepState.DONE for step in i.steps)
+        return f"Repairing, step {min(done + 1, len(i.steps))} of {len(i.steps)}"
+    words = "waiting for an answer" if i.phase in _WAITING and i.answer is None else state_of(i)
+    return words[:1].upper() + words[1:]
 
 
-def _plain_text(text: str, limit: int) -> Block:
-    return {"type": "plain_text", "text": m.cut(m.visible(text), limit), "emoji": True}
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": m.cut(text, m.SECTION_LIMIT)}}
+def _target(i: Incident) -> str:
+    return i.target.name if i.target.node else f"RuntimeClass {i.target.name}"
 
 
 def _summary(i: Incident) -> list[Block]:
     """What failed, where, and why we think so."""
     lines = []
-    jobs = tuple(dict.fromkeys(s.job_name for s in i.sightings if s.job_name))
-    if jobs:
-        more = f" and {len(jobs) - 3} more" if len(jobs) > 3 else ""
-        lines.append(f"*What hangs*  {', '.join(m.code(name, 80) for name in jobs[:3])}{more}")
-    where = m.code(i.target.name, 80)
-    if i.chosen is not None:
-        where += f" (chosen: {m.plain(i.chosen.why, 200)})"
-    lines.append(f"*Where*  {where}")
     if i.sightings:
-        last = i.sightings[-1]
-        lines.append(f"*Why*  rule {m.code(last.rule, 60)} matched on {last.kind} {m.code(last.name, 80)}:")
-        lines.append(m.code_block([last.message], 500))
+        lines.append(f"*What hangs*  {_jobs(i)}")
+    lines.append(f"*Where*  {_where(i)}")
     if i.requested_by is not None:
         lines.append(f"*Asked for by*  {m.plain(i.requested_by.user, 80)}")
-    return [_section("\n".join(lines))]
+    if not i.sightings:
+        return [section("\n".join(lines))]
+    last = i.sightings[-1]
+    lines.append(f"*Why*  {_evidence(last)}")
+    return [section("\n".join([*lines, m.code_block([last.message], 600)]))]
+
+
+def _jobs(i: Incident) -> str:
+    """IMS's own job ids first: that is what an image builder knows."""
+    named = dict.fromkeys((s.job, s.job_name or s.name) for s in i.sightings)
+    shown = [f"job {m.code(job, 60)} ({m.code(name, 90)})" if job else m.code(name, 90) for job, name in named]
+    more = f" and {len(shown) - 2} more" if len(shown) > 2 else ""
+    return f"{', '.join(shown[:2])}{more}"
+
+
+def _where(i: Incident) -> str:
+    where = m.plain(_target(i), 90)
+    return where if i.chosen is None else f"{where}, chosen: {m.plain(i.chosen.why, 300)}"
+
+
+def _evidence(s: Sighting) -> str:
+    return f"rule {m.code(s.rule, 60)} matches what {s.kind} {m.code(s.name, 90)} says:"
 
 
 def _body(i: Incident) -> list[Block]:
     if i.phase is Phase.HELD:
-        how = f"Look at the node, then `imsbot release {i.target.name}` gives back what is still ours."
-        return [
-            *_steps(i),
-            {"type": "divider"},
-            _section(f":rotating_light: *A person must act.* {m.plain(i.held)}\n{how}"),
-        ]
+        return [held(i), *steps(i)]
     if i.closed is not None:
-        return [*_ending(i), *(_steps(i) if i.starts else [])]
+        return [ending(i), *(steps(i) if i.starts else [])]
     if i.phase is Phase.UNASKED:
-        return [_section(f"*Not asked:* {m.plain(i.unasked)}")]
+        return [section(f"*Not asked*  {m.plain(i.unasked, 1200)}")]
     if i.plan is None:
-        return [_section("Reading the facts of the node and of the cluster …")]
+        return [section("Reading the facts of node and cluster …")]
     if i.phase in {Phase.RUNNING, Phase.UNDOING}:
-        return _steps(i)
-    return _question(i, i.plan)
+        return steps(i)
+    return question(i, i.plan)
 
 
-def _question(i: Incident, plan: Plan) -> list[Block]:
-    """The exact plan, as it would be approved."""
-    blocks: list[Block] = [{"type": "divider"}]
-    if i.changed:
-        changed = "\n".join(f"• {m.plain(line, 300)}" for line in i.changed)
-        blocks.append(
-            _section(f":arrows_counterclockwise: *The plan changed; an earlier answer does not count.*\n{changed}")
-        )
-    steps = "\n".join(
-        f"{number}. {m.plain(step.title, 200)}  _{m.plain(step.why, 160)}_"
-        for number, step in enumerate(plan.steps, 1)
-    )
-    blocks.append(_section(f"*Plan* `{plan.digest[:12]}`\n{steps}"))
-    for step in plan.steps:
-        if step.diff:
-            shown = list(step.diff[:SHOWN_DIFF])
-            if len(step.diff) > SHOWN_DIFF:
-                shown.append(f"… {len(step.diff) - SHOWN_DIFF} more lines in the thread")
-            blocks.append(_section(m.code_block(shown, 1800)))
-    disturbs = "\n".join(f"• {m.plain(line, 300)}" for line in plan.disturbs) or _DISTURBS[plan.disruption]
-    blocks.append(_section(f"*Disturbs*  {disturbs}"))
-    blocks += _lists(plan)
-    return blocks
-
-
-def _lists(plan: Plan) -> list[Block]:
-    found: list[Block] = []
-    for title, items in (
-        (":skull: *Would die*", plan.dies),
-        (":warning: *Not checked*", plan.not_checked),
-        ("*Notes*", plan.notes),
-    ):
-        if items:
-            lines = "\n".join(f"• {m.plain(item, 300)}" for item in items[:12])
-            found.append(_section(f"{title}\n{lines}"))
-    return found
-
-
-def _steps(i: Incident) -> list[Block]:
-    """Progress, one line per step; during an undo its steps too."""
-    blocks: list[Block] = [{"type": "divider"}]
-    if i.answer is not None and i.answer.approve:
-        blocks.append(_section(f"Approved by {_who(i)} {m.when(i.answer.at)}"))
-    if i.steps:
-        blocks.append(_section("\n".join(map(_step_line, i.steps))))
-    if i.failure is not None:
-        blocks.append(_section(f":x: *{m.plain(i.failure.step, 60)}*: {m.plain(i.failure.why)}"))
-    if i.undo:
-        blocks.append(_section("*Putting back*\n" + "\n".join(map(_step_line, i.undo))))
-    return blocks
-
-
-def _step_line(step: StepProgress) -> str:
-    took = step_time(step)
-    tail = f"  _{took}_" if took else ""
-    words = step.evidence if step.state is StepState.DONE and step.evidence else step.planned.title
-    return f"{_MARKS[step.state]} *{m.plain(step.planned.name, 40)}*  {m.plain(words, 200)}{tail}"
-
-
-def _who(i: Incident) -> str:
-    assert i.answer is not None
-    actor = i.answer.actor
-    return m.mention(actor.user) if actor.via == "slack" else m.plain(f"{actor.user} at the terminal", 120)
-
-
-def _ending(i: Incident) -> list[Block]:
-    assert i.closed is not None
-    lines = [m.plain(i.closed.why, 1200)]
-    if i.closed.result is Result.DENIED and i.answer is not None:
-        lines.insert(0, f"Denied by {_who(i)} {m.when(i.answer.at)}.")
-    if i.diagnosis is not None:
-        lines += [f"• {m.code(b.check, 40)} {m.plain(b.why, 300)}" for b in i.diagnosis.blockers[:10]]
-        lines += [f":point_right: {m.plain(line, 400)}" for line in i.diagnosis.guidance[:8]]
-    if i.echoes:
-        lines.append(
-            f"_Seen {i.echoes} more times since; it stays quiet. `imsbot repair {i.target.name}` asks again._"
-        )
-    return [{"type": "divider"}, _section("\n".join(lines))]
-
-
-def _footer(i: Incident) -> Block:
-    parts = [f"Incident `{i.id}`", f"opened {m.when(i.opened_at)}"]
-    if i.phase is Phase.ASKED and i.asked is not None:
-        parts.append(f"expires {m.when(i.asked.expires_at)}")
-        if i.reminded:
-            parts.append(":bell: *still waiting for an answer*")
+def _footer(i: Incident) -> list[str]:
+    names = [f"Incident `{i.id}`"]
+    if i.plan is not None:
+        names.append(f"plan `{i.plan.digest[:12]}`")
+    names.append(f"opened {m.when(i.opened_at)}")
     if i.closed is not None:
-        parts.append(f"took {duration(i.closed.at - i.opened_at)}")
-    if i.plan is not None and not i.starts and i.closed is None:
-        parts.append(f"or `imsbot approve {i.id}`")
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": " · ".join(parts)}]}
+        names.append(f"took {duration(i.closed.at - i.opened_at)}")
+    if i.answer is not None and i.answer.approve:
+        names.append(f"approved by {who(i)} {m.when(i.answer.at)}")
+    lines = [" · ".join(names)]
+    if i.phase is Phase.ASKED and i.answer is None and i.asked is not None:
+        late = ":bell: *nobody has answered yet* · " if i.reminded else ""
+        lines.append(f"{late}expires {m.when(i.asked.expires_at)} · or `imsbot approve {i.id}`")
+    return lines
 
 
 def _buttons(i: Incident) -> list[Block]:
-    if i.phase not in {Phase.PLANNED, Phase.ASKED} or i.plan is None or i.answer is not None:
+    plan = i.plan
+    if i.phase not in _WAITING or plan is None or plan.approval is Mode.NONE or i.answer is not None:
         return []
-    value = msgspec.json.encode(ButtonValue(i.id, i.plan.digest)).decode()
-    question = f"Run {len(i.plan.steps)} steps on {i.target.name}? Disruption: {i.plan.disruption}."
-    approve = {
-        "type": "button",
-        "action_id": APPROVE,
-        "style": "primary",
-        "text": _plain_text("Approve", 75),
-        "value": value,
-        "confirm": {
-            "title": _plain_text("Approve this plan?", 100),
-            "text": _plain_text(question, 300),
-            "confirm": _plain_text("Approve", 30),
-            "deny": _plain_text("Not yet", 30),
-        },
+    value = msgspec.json.encode(ButtonValue(i.id, plan.digest)).decode()
+    asked = f"Run {len(plan.steps)} steps on {i.target.name}. It disturbs: {plan.disruption}."
+    approve = _button(APPROVE, "Approve", "primary", value)
+    approve["confirm"] = {
+        "title": plain_text("Approve this plan?", 100),
+        "text": plain_text(asked, 300),
+        "confirm": plain_text("Approve", 30),
+        "deny": plain_text("Not yet", 30),
     }
-    deny = {
-        "type": "button",
-        "action_id": DENY,
-        "style": "danger",
-        "text": _plain_text("Deny", 75),
-        "value": value,
-    }
-    return [{"type": "actions", "block_id": f"imsbot-{i.id}", "elements": [approve, deny]}]
+    elements = [approve, _button(DENY, "Deny", "danger", value)]
+    return [{"type": "actions", "block_id": f"imsbot-{i.id}", "elements": elements}]
 
 
-def _within_total(blocks: Sequence[Block]) -> list[Block]:
-    """Drop the longest sections of code first, until the whole fits; the thread and `imsbot show` have them."""
-    kept = list(blocks)
-    while sum(len(msgspec.json.encode(b)) for b in kept) > m.TOTAL_LIMIT:
-        code = [b for b in kept if b["type"] == "section" and b["text"]["text"].startswith("```")]
-        victim = max(code or [b for b in kept if b["type"] == "section"], key=lambda b: len(b["text"]["text"]))
-        kept[kept.index(victim)] = _section("_Too long for a card: see the thread, or `imsbot show`._")
-    return kept
+def _button(action: str, label: str, style: str, value: str) -> Block:
+    return {
+        "type": "button",
+        "action_id": action,
+        "style": style,
+        "text": plain_text(label, 75),
+        "value": value,
+    }

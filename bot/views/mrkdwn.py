@@ -1,79 +1,96 @@
 """Text for Slack: escaped, cut to Slack's limits, and harmless whatever the cluster wrote into it.
 
 Slack turns `<@U…>`, `<!channel>` and `<http…|…>` into mentions and links; `&`, `<` and `>` must be escaped
-(Slack's "Formatting text"). In code spans and blocks a backtick would end the code, so it becomes a quote mark.
+(Slack's "Formatting text"). Limits here are of the escaped text, because that is what Slack counts. Bare links
+and channel names stay text because our text objects are `verbatim` (views/blocks.py).
 """
 
-import unicodedata
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-SECTION_LIMIT = 3000
-HEADER_LIMIT = 150
-TOTAL_LIMIT = 12_000
-"""Of all texts of one message; Slack refuses near 13,200 although every block is legal (bolt-js#2509)."""
+from bot.core.wording import visible
 
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_CUT_ENTITY = re.compile(r"&[a-z]*$")
 _LOOKALIKES = str.maketrans({"`": "\u02bc", "*": "\u2217", "~": "\u223c"})
-"""Characters that would end code or begin formatting, and what is shown instead."""
+"""Characters that would begin code or formatting, and what is shown instead."""
 
 _CODE_END = str.maketrans({"`": "\u02bc"})
+_EMOJI = re.compile(r":(?=[a-z0-9_+'-]*[a-z+][a-z0-9_+'-]*:)")
+"""A shortcode's first colon: a message that says `:white_check_mark: approved` must not look like ours."""
 
-_HARMLESS_CONTROLS = {"\n", "\t"}
-
-
-def visible(text: str) -> str:
-    """Control, bidirectional and other invisible characters as codes like U+202E (design.md invariant 13)."""
-    return "".join(_shown(char) for char in text)
-
-
-def _shown(char: str) -> str:
-    if char in _HARMLESS_CONTROLS or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
-        return char
-    return f"U+{ord(char):04X}"
-
-
-def cut(text: str, limit: int) -> str:
-    """At most `limit` characters, the last of them an ellipsis when something was cut."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def escape(text: str) -> str:
-    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+_LOOKALIKE_COLON = "\ua789"
+_MOST_RAW = 20_000
+"""Of a text, before its lines are joined: an Event may carry 64 kB."""
 
 
 def plain(text: str, limit: int = 600) -> str:
-    """Words for a sentence: escaped, one line, and without a chance to become formatting."""
-    line = " ".join(cut(text, limit).split())
-    return escape(line).translate(_LOOKALIKES)
+    """Words for a sentence: escaped, one line, at most `limit` characters, and no chance to become formatting."""
+    return _EMOJI.sub(_LOOKALIKE_COLON, _escaped(_one_line(text), limit).translate(_LOOKALIKES))
 
 
 def code(text: str, limit: int = 300) -> str:
-    """An inline code span."""
-    line = " ".join(cut(text, limit).split()) or " "
-    return f"`{escape(line).translate(_CODE_END)}`"
+    """An inline code span of at most `limit` characters, its marks included."""
+    return f"`{_escaped(_one_line(text), limit - 2).translate(_CODE_END) or ' '}`"
 
 
-def code_block(lines: list[str], limit: int = 2400) -> str:
-    """A block of code; lines that do not fit are counted instead of shown."""
-    shown: list[str] = []
-    room = limit
+def code_block(lines: Sequence[str], limit: int, rest: str = "more") -> str:
+    """A block of code, its fences within `limit`; `rest` says where the lines are that do not fit."""
+    room = limit - len("``````")
+    return f"```{fit([_code_line(line, room) for line in lines], room, rest)}```"
+
+
+def fit(lines: Sequence[str], limit: int, rest: str = "more") -> str:
+    """As many whole lines as fit into `limit`, and how many do not: half a line could be half a mention."""
+    whole = "\n".join(lines)
+    if len(whole) <= limit:
+        return whole
+    kept, room = [], limit - len(_left(len(lines), rest)) - 1
     for line in lines:
-        safe = escape(line).translate(_CODE_END)
-        if room - len(safe) - 1 < 0:
+        if len(line) > room:
             break
-        shown.append(safe)
-        room -= len(safe) + 1
-    if left := len(lines) - len(shown):
-        shown.append(f"… {left} more lines: imsbot show")
-    body = "\n".join(shown)
-    return f"```{body}```"
+        kept.append(line)
+        room -= len(line) + 1
+    return "\n".join([*kept, _left(len(lines) - len(kept), rest)])
+
+
+def bullets(items: Iterable[str], limit_each: int) -> list[str]:
+    return [f"• {plain(item, limit_each)}" for item in items]
 
 
 def when(at: datetime) -> str:
     """Slack shows it in the reader's own time zone; others see UTC."""
-    fallback = at.strftime("%Y-%m-%d %H:%M UTC")
-    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
+    return _date(at, "{date_short_pretty} {time}", "%Y-%m-%d %H:%M UTC")
+
+
+def clock(at: datetime) -> str:
+    """The time of day alone, for what began a moment ago."""
+    return _date(at, "{time}", "%H:%M UTC")
 
 
 def mention(user: str) -> str:
     """A person; `user` is a Slack user id that Slack itself gave us."""
     return f"<@{user}>"
+
+
+def _date(at: datetime, template: str, fallback: str) -> str:
+    return f"<!date^{int(at.timestamp())}^{template}|{at.strftime(fallback)}>"
+
+
+def _left(count: int, rest: str) -> str:
+    return f"… {count} {rest}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text[:_MOST_RAW].split())
+
+
+def _code_line(line: str, limit: int) -> str:
+    return _escaped(line.expandtabs(4), limit).translate(_CODE_END)
+
+
+def _escaped(text: str, limit: int) -> str:
+    """At most `limit` characters, the last of them an ellipsis when something was cut; no entity is cut in two."""
+    safe = visible(text, limit).translate(_ENTITIES)
+    return safe if len(safe) <= limit else f"{_CUT_ENTITY.sub('', safe[: limit - 1])}…"

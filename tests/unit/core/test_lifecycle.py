@@ -15,7 +15,7 @@ STARTED = e.Started(at=at(3), epoch=1, holder="journal")
 
 
 def next_hop(incident: Incident, after_s: float = 3) -> Hop:
-    return decide(incident, at(after_s), remind_at=0.75, start_within_s=900)
+    return decide(incident, at(after_s), remind_at=0.75, start_within_s=900, held_reminder_s=3600)
 
 
 def intended(seq: int, name: str = "configure") -> e.Intended:

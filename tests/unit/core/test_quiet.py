@@ -5,11 +5,11 @@ import pytest
 from bot.core import entries as e
 from bot.core.incident import Incident
 from bot.core.lifecycle import fold
-from bot.core.model import Family, Result
+from bot.core.model import Family, IncidentId, Result, Target, TargetKind
 from bot.core.quiet import attempts, quiet_of
 from bot.core.settings import Limits
-from bot.core.storm import Storm
-from tests.unit.core.samples import ID, PERSON, T0, at, opened
+from bot.core.storm import Barometer, Storm
+from tests.unit.core.samples import ID, PERSON, T0, at, opened, sighting
 
 LIMITS = Limits()
 DAY = 24 * 3600
@@ -56,14 +56,33 @@ def test_only_started_repairs_count_as_attempts() -> None:
 
 
 def test_three_nodes_and_a_quarter_of_the_workers_make_a_storm() -> None:
-    storm = Storm(LIMITS)
     family = Family.SHIM_MISSING
-    assert storm.why(family, "ncn-w001", 12, 0) is None
-    assert storm.why(family, "ncn-w002", 12, 1) is None
-    assert storm.why(family, "ncn-w002", 12, 2) is None, "the same node again is no third"
-    why = storm.why(family, "ncn-w003", 12, 3)
-    assert why is not None
-    assert "ncn-w001, ncn-w002, ncn-w003" in why
-    assert storm.why(family, "ncn-w004", 20, 4) is None, "four of twenty are no quarter"
-    assert storm.why(family, "ncn-w005", 12, 700) is None, "the window has passed"
-    assert storm.why(Family.KATA_CONFIG_MISSING, "ncn-w003", 12, 3) is None
+    barometer = Barometer(LIMITS)
+
+    def count(number: int, workers: int, now_s: float) -> Storm | None:
+        return barometer.count(family, f"ncn-w00{number}", IncidentId(f"incident{number}"), workers, now_s)
+
+    assert count(1, 12, 0) is None
+    assert count(2, 12, 1) is None
+    assert count(2, 12, 2) is None, "the same node again is no third"
+    storm = count(3, 12, 3)
+    assert storm is not None
+    assert f"{family}-incident3" == storm.name
+    assert "3 nodes within 10 minutes" in storm.why
+    assert storm.name == count(4, 12, 4).name, "further nodes join it"
+    assert count(5, 24, 5) is None, "five of 24 are no quarter"
+    assert count(6, 12, 700) is None, "the window has passed"
+    other = barometer.count(Family.KATA_CONFIG_MISSING, "ncn-w003", ID, 12, 3)
+    assert other is None, "another family"
+
+
+def test_a_restart_ends_no_storm() -> None:
+    barometer = Barometer(LIMITS)
+    for number in (1, 2, 3):
+        target = Target(TargetKind.NODE, f"ncn-w00{number}", f"uid-{number}")
+        seen = e.Opened(at=T0, target=target, sighting=sighting())
+        unasked = e.Unasked(at=T0, why="a storm", storm="the-storm")
+        barometer.recall(fold(ID, [seen, unasked]), opened_s=-60)
+    storm = barometer.count(Family.HANDLER_NOT_CONFIGURED, "ncn-w004", ID, 12, 0)
+    assert storm is not None
+    assert storm.name == "the-storm"

@@ -1,0 +1,57 @@
+"""The adapter against the stand-in, with the real slack_sdk between them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import aiohttp
+import pytest
+
+from bot.adapters.slack.api import SlackApi
+from bot.adapters.slack.cards import SlackCards
+from bot.core.settings import Slack
+from tests.sandbox.slack import APPROVER, FORMER, GUEST, SECOND_APPROVER, STRANGER, SlackServer
+from tests.sandbox.slack.limits import UNLIMITED
+from tests.sandbox.slack.people import TEAM_ID
+
+MakeCards = Callable[..., SlackCards]
+
+
+def settings(slack: SlackServer, **changes: object) -> Slack:
+    approvers = tuple(str(p.id) for p in (APPROVER, SECOND_APPROVER, GUEST, STRANGER, FORMER))
+    values = {"channel": slack.channel, "team": TEAM_ID, "approvers": approvers, "edit_interval_s": 0.02}
+    return Slack.model_validate(values | changes)
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackServer]:
+    async with SlackServer(limits=UNLIMITED, ack_within_s=1.0) as server:
+        yield server
+
+
+@pytest.fixture
+async def api(slack: SlackServer) -> AsyncIterator[SlackApi]:
+    async with aiohttp.ClientSession() as session:
+        yield SlackApi(slack.bot_token, slack.base_url, session)
+
+
+@pytest.fixture
+async def make_cards(slack: SlackServer, api: SlackApi) -> AsyncIterator[MakeCards]:
+    """Cards whose sender runs, as many as a test wants: each is the bot after one more start."""
+    running: list[asyncio.Task[None]] = []
+
+    def make(**changes: object) -> SlackCards:
+        cards = SlackCards(api, settings(slack, **changes), post_interval_s=0.01)
+        running.append(asyncio.create_task(cards.run()))
+        return cards
+
+    yield make
+    for task in running:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def cards(make_cards: MakeCards) -> SlackCards:
+    return make_cards()
