@@ -93,11 +93,6 @@ class SlackSocket:
         self._replies: set[asyncio.Task[None]] = set()
         self._client: SocketModeClient | None = None
 
-    @property
-    def connected(self) -> bool:
-        session = self._client.current_session if self._client else None
-        return session is not None and not session.closed
-
     async def run(self) -> None:
         """Connected or trying to, until cancelled. Without Slack the service goes on: the terminal answers too."""
         while True:

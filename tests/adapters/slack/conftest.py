@@ -1,11 +1,15 @@
 """The adapter against the stand-in, with the real slack_sdk between them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import suppress
+from typing import Any
 
 import aiohttp
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from bot.adapters.slack.api import SlackApi
 from bot.adapters.slack.cards import SlackCards
@@ -55,3 +59,13 @@ async def make_cards(slack: SlackServer, api: SlackApi) -> AsyncIterator[MakeCar
 @pytest.fixture
 async def cards(make_cards: MakeCards) -> SlackCards:
     return make_cards()
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What the program says from warnings on; tests/conftest.py keeps the rest silent."""
+    silent = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with capture_logs() as logs:
+        yield logs
+    structlog.configure(wrapper_class=silent)
