@@ -175,8 +175,12 @@ def _intake(r: Reach, feed: Feed, desk: Desk) -> Intake:
 
 def _timers(intake: Intake) -> AsyncIOScheduler:
     """Jobs only enqueue or look into memory: a shutdown cancels whatever else they would do (library-facts.md)."""
+
+    async def tick() -> None:  # a plain function would run in a thread, where nothing of the engine may be touched
+        intake.tick()
+
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": 60})
-    scheduler.add_job(intake.tick, "interval", seconds=TICK_S)
+    scheduler.add_job(tick, "interval", seconds=TICK_S)
     return scheduler
 
 
