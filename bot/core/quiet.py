@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from bot.core.incident import Incident
-from bot.core.model import Family, Result
+from bot.core.model import Family, Result, Sighting
 from bot.core.settings import Limits
 
 
@@ -49,3 +51,15 @@ def attempts(past: Iterable[Incident], now: datetime, window_s: float) -> int:
     """How many repairs of this target were started in the window."""
     since = now - timedelta(seconds=window_s)
     return sum(1 for i in past if i.starts and i.starts[0].at >= since)
+
+
+def named_before(sighting: Sighting, incidents: Iterable[Incident]) -> Sighting:
+    """A pod that hangs without a word hangs for the reason that was heard of it before, if one was.
+
+    Without this every hanging pod would be a second failure, of an ambiguous family, as soon as the timer sees it.
+    """
+    if sighting.family is not Family.AMBIGUOUS:
+        return sighting
+    heard = (s for i in incidents for s in i.sightings if s.uid == sighting.uid)
+    named = next((s for s in heard if s.family is not Family.AMBIGUOUS), None)
+    return sighting if named is None else msgspec.structs.replace(sighting, family=named.family, rule=named.rule)

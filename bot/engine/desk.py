@@ -18,7 +18,7 @@ from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import fold
 from bot.core.model import Actor, Diagnosis, Family, IncidentId, Plan, Sighting, Target, TargetKind
 from bot.core.names import new_incident_id
-from bot.core.quiet import Quiet, quiet_of
+from bot.core.quiet import Quiet, named_before, quiet_of
 from bot.engine.gate import Gate
 from bot.engine.look import Conclusion, Subject
 from bot.engine.parts import Parts
@@ -160,6 +160,8 @@ class Desk:
     def sight(self, target: Target, sighting: Sighting) -> IncidentId | None:
         """A true failure was seen. The id of the incident that it belongs to; `None` when it stays quiet."""
         worker = self._open_on(target) or self._chosen_for(target)
+        known = [*([worker.incident] if worker else []), *self._past_of(target)]
+        sighting = named_before(sighting, known)
         if worker is not None:
             worker.tell(e.Sighted(at=self._parts.clock.now(), sighting=sighting))
             return worker.incident.id

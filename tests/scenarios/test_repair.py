@@ -262,6 +262,21 @@ def test_a_further_family_joins_the_open_incident() -> None:
     run_virtually(scenario())
 
 
+def test_a_hanging_pod_whose_words_were_heard_is_no_second_failure() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        async with stage.engine() as engine:
+            engine.sight()
+            await engine.until_phase(Phase.ASKED)
+            engine.sight(Family.AMBIGUOUS)
+            engine.answer(approve=False)
+            await engine.until_phase(Phase.CLOSED)
+            assert engine.sight(Family.AMBIGUOUS) is None
+            assert (Family.HANDLER_NOT_CONFIGURED,) == engine.only.families
+
+    run_virtually(scenario())
+
+
 def test_slack_down_does_not_stop_an_answer_by_the_terminal() -> None:
     async def scenario() -> None:
         stage = Stage()

@@ -1,12 +1,13 @@
 """Which ends keep a failure quiet, for how long, and when a storm makes incidents wait."""
 
+import msgspec
 import pytest
 
 from bot.core import entries as e
 from bot.core.incident import Incident
 from bot.core.lifecycle import fold
 from bot.core.model import Family, IncidentId, Result, Target, TargetKind
-from bot.core.quiet import attempts, quiet_of
+from bot.core.quiet import attempts, named_before, quiet_of
 from bot.core.settings import Limits
 from bot.core.storm import Barometer, Storm
 from tests.unit.core.samples import ID, PERSON, T0, at, opened, sighting
@@ -46,6 +47,16 @@ def test_a_restored_target_is_quiet_until_a_person_asks() -> None:
 
 def test_another_family_on_the_same_target_is_news_at_once() -> None:
     assert quiet_of(Family.SHIM_MISSING, [ended(Result.DENIED)], at(1), LIMITS) is None
+
+
+def test_a_pod_that_hangs_without_a_word_hangs_for_the_reason_heard_before() -> None:
+    silent = msgspec.structs.replace(sighting(), family=Family.AMBIGUOUS, rule="ambiguous", message="no sandbox")
+    other = msgspec.structs.replace(silent, uid="another-pod")
+    past = [ended(Result.DENIED)]
+
+    assert Family.HANDLER_NOT_CONFIGURED is named_before(silent, past).family
+    assert "no sandbox" == named_before(silent, past).message
+    assert other == named_before(other, past)
 
 
 def test_only_started_repairs_count_as_attempts() -> None:
