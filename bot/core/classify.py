@@ -12,6 +12,7 @@ from bot.core.model import Family
 from bot.core.moments import newest
 from bot.core.objects import Condition, Event, Node, Pod
 from bot.core.rules import Rule, RuleSet, Statement
+from bot.core.wording import foreign_runtime
 
 Record = Event | Pod | Node
 
@@ -65,8 +66,13 @@ def classify(record: Record, rules: RuleSet) -> Classification:
     if len(families) > 1:
         why = f"the words fit {' and '.join(sorted(families))} alike"
         return Classification(Family.AMBIGUOUS, rules.of(Family.AMBIGUOUS), subject, statement, why, at)
-    rule, never = match.rule, match.wording.never_repaired
+    rule, never = match.rule, match.wording.never_repaired or _foreign(statement)
     return Classification(rule.family, rule, subject, statement, rule.summary, at, match.names, never)
+
+
+def _foreign(statement: Statement) -> str | None:
+    runtime = foreign_runtime(statement.message)
+    return None if runtime is None else f"these are {runtime}'s words; this procedure only knows containerd"
 
 
 def statements(record: Record) -> Iterator[Statement]:

@@ -26,8 +26,8 @@ from bot.core.wording import causes
 GROUPS = frozenset({"handler", "runtime_class", "shim", "path", "annotation"})
 """The named groups that a pattern may capture; the join compares them with the live objects."""
 
-_CODE = r"(?:: (?:unknown|not found))?"
-"""containerd 1.x appends the code that it mapped the error to, 2.x does not (kata-failures.md 1.2)."""
+_CODE = r"(?:\s{0,5}: exit status \d{1,3})?(?:: (?:unknown|not found))?"
+"""What containerd appends: how a shim ended that printed the cause; in 1.x the code that it mapped the error to."""
 
 _NODE_STEPS = frozenset(Verb) - {Verb.RUNTIMECLASS}
 

@@ -17,7 +17,9 @@ MESSAGE_LIMIT = 4096
 _LAYERS = 24
 """No real message has more than a dozen."""
 
-_WRAPPERS = (
+_SANDBOX_ID = r'(?:"[^"]{0,200}"|[0-9a-f]{12,64})'
+
+_OUTSIDE = (
     # recorder: from the tenth different message of one source, object and reason on
     r"\(combined from similar events\): ",
     # kubelet, now and up to 1.17
@@ -26,29 +28,42 @@ _WRAPPERS = (
     # gRPC
     r"rpc error: code = \w{1,30} desc = ",
     # containerd
-    r'failed to (?:start|create|run) (?:pod )?sandbox(?: container)?(?: task)? "[^"]{0,200}": ',
-    r'(?:failed to get sandbox runtime|unable to get OCI runtime for sandbox "[^"]{0,200}"): ',
-    r"failed to create containerd task: ",
-    r"failed to create shim(?: task)?: ",
-    r"failed to start shim: ",
-    r"failed to resolve runtime path: ",
-    r"start failed: (?:: )?",
-    r"OCI runtime create failed: ",
-    # Kata's Go runtime: the configuration file that it read, and the VM's launch
-    r'/[^\s:"]{1,300}\.toml: ',
-    r"failed to launch qemu: ",
-    # Kata's Rust runtime: an error chain, its causes numbered from 0
-    r'Others\("?',
-    r"failed to handle message [\w ]{1,80}\s{1,20}Caused by:\s{1,20}",
-    r"\d{1,2}: ",
-    r"[^\n]{1,1500}\n\s{1,20}(?=\d{1,2}: )",
+    rf"failed to (?:start|create|run) (?:pod )?sandbox(?: container)?(?: task)?(?: {_SANDBOX_ID})?: ",
+    rf"(?:failed to get sandbox runtime|unable to get OCI runtime for sandbox {_SANDBOX_ID}): ",
     # controllers that create pods
     r"Error creating: ",
     r"create Pod \S{1,253} in StatefulSet \S{1,253} failed error: ",
     r'pods "[^"]{1,300}" is forbidden: ',
     r"pod rejected: ",
 )
-_WRAPPER = re.compile("|".join(_WRAPPERS))
+_TASK = (
+    # containerd 1.2 to 2.x, with and without its sandbox API
+    r"failed to create containerd task: ",
+    r"failed to create shim(?: task)?: ",
+    rf"failed to start (?:shim|new shim for sandbox {_SANDBOX_ID}): ",
+    r"failed to resolve runtime path: ",
+    r"start failed: (?:: )?",
+    # CRI-O
+    r"CreateContainer failed: ",
+    # Kata's Go runtime: the configuration file that it read; its Rust runtime: how it prints an error
+    r'/[^\s:"]{1,300}\.toml: ',
+    r'Others\("?',
+)
+_SHIM = (
+    r"rpc error: code = \w{1,30} desc = ",
+    r"OCI runtime create failed: ",
+    # Kata's Go runtime: its own name, and the VM's launch
+    r"io\.containerd\.[\w.-]{1,100}: ",
+    r"failed to launch qemu: ",
+    # Kata's Rust runtime: an error chain, its causes numbered from 0 when there are several
+    r"[^\n]{1,1500}\n\s{0,20}Caused by:\s{1,20}",
+    r"\d{1,2}: ",
+    r"[^\n]{1,1500}\n\s{1,20}(?=\d{1,2}: )",
+)
+_BEFORE_TASK = re.compile("|".join((*_OUTSIDE, *_TASK)))
+_TASK_BEGINS = re.compile("|".join(_TASK))
+_WITHIN_TASK = re.compile("|".join((*_TASK, *_SHIM)))
+"""Chains of causes are only believed from a shim; in anybody else's message a numbered line is a quotation."""
 _RUST_END = re.compile(r'"\)(?:: [a-z ]{1,30})?$')
 _BACKTRACE = "\n\nStack backtrace:"
 
@@ -59,14 +74,23 @@ def causes(message: str) -> tuple[str, ...]:
     >>> causes("Failed to create pod sandbox: rpc error: code = Unknown desc = it broke")[-1]
     'it broke'
     """
-    text = message[:MESSAGE_LIMIT].strip()
+    text, within_task = message[:MESSAGE_LIMIT].strip(), False
     layers = [text]
-    while len(layers) < _LAYERS and (wrapper := _WRAPPER.match(text)):
+    while len(layers) < _LAYERS:
+        within_task = within_task or _TASK_BEGINS.match(text) is not None
+        wrapper = (_WITHIN_TASK if within_task else _BEFORE_TASK).match(text)
+        if wrapper is None:
+            break
         text = text[wrapper.end() :]
         if wrapper.group().startswith("Others("):
             text = _unquote(text)
         layers.append(text)
     return tuple(layers)
+
+
+def foreign_runtime(message: str) -> str | None:
+    """Whose words they are, when they are not containerd's: the same causes reach us through CRI-O, too."""
+    return "CRI-O" if any(layer.startswith("CreateContainer failed: ") for layer in causes(message)) else None
 
 
 def _unquote(text: str) -> str:
