@@ -4,15 +4,19 @@ What "in place" means depends on what is there (design.md 7): nothing -> rename;
 the missing files; another version -> exchange both trees in one step. `choose_install.py` decides which.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from bot.core.action import Action, Command, Done, Fail, Run
+from bot.core.action import Action, Command, Done, Fail, Run, Wait
 from bot.core.facts import Facts, NodeFacts
 from bot.core.facts.kata_tree import PREFIX, ROOT
 from bot.core.model import Verb
 from bot.steps.program import run
 from bot.steps.step import Step, failed, succeeded
+
+_VM_END_S = 90
+"""Three times the usual grace period of a pod."""
 
 _KEPT = 2
 """Old trees that stay beside the live one."""
@@ -73,7 +77,7 @@ class Install(Step, frozen=True, kw_only=True, tag="install"):
             return Fail(f"Kata {self.version} is in place and still not complete: {', '.join(node.kata_missing)}")
         if self.mode is not Mode.ADD and node.processes.running:
             return Fail(f"micro-VMs run from {ROOT} ({node.processes.running[0]}); its tree is not exchanged")
-        return Run(self._command(self.mode))
+        return Run(self.command(self.mode))
 
     def _in_place(self, node: NodeFacts) -> bool:
         ours = node.kata_tree.archive == self.sha256 and self.tree not in dict(node.kata_tree.others)
@@ -88,7 +92,8 @@ class Install(Step, frozen=True, kw_only=True, tag="install"):
             return None
         return Run(self._run("prune", "prune", str(_KEPT - 1), *doomed))
 
-    def _command(self, verb: str) -> Command:
+    def command(self, verb: str) -> Command:
+        """The program `trees.py` with what `verb` needs, forth or back."""
         paths = {
             "place": (self.tree, ROOT, self.sha256),
             "unplace": (self.tree, ROOT, self.sha256),
@@ -129,5 +134,12 @@ class Uninstall(Step, frozen=True, kw_only=True, tag="undo-install"):
         if failure := failed(facts, way_back):
             return failure
         if node.processes.running:
-            return Fail(f"micro-VMs run from {ROOT} ({node.processes.running[0]}); it stays until they end")
-        return Run(self.install._command(way_back))
+            return self._wait(facts, node.processes.running[0])
+        return Run(self.install.command(way_back))
+
+    def _wait(self, facts: Facts, running: str) -> Action:
+        """The canary's micro-VM takes its grace period to end."""
+        until = facts.began + timedelta(seconds=_VM_END_S)
+        if facts.now >= until:
+            return Fail(f"micro-VMs run from {ROOT} ({running}); it stays as it is")
+        return Wait(until, f"{running} still runs")

@@ -107,13 +107,15 @@ def _node_steps(s: Situation) -> tuple[list[Step], tuple[str, ...]]:
     created = None if class_there else runtimeclass.propose_missing(s, s.runtime_class)
     if not any([*on_disk, restarted, created, labelled]):
         return [], ()
-    cordoned = restarted is not None or (labelled is not None and any(on_disk))
+    sandbox = _sandbox(s)
+    unproven = labelled is not None and (any(on_disk) or sandbox is None)
+    cordoned = restarted is not None or unproven
     order: list[Step | None] = [
         stage,
         _cordon(s) if cordoned else None,
         *on_disk,
         restarted,
-        _sandbox(s),
+        sandbox,
         created,
         labelled,
         *_canary(s),

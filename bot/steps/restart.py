@@ -67,7 +67,7 @@ class Restart(Step, frozen=True, kw_only=True, tag="restart"):
             return Fail(
                 "containerd was not healthy in time, and the node went back to the old configuration itself"
             )
-        if self._live(node):
+        if self._live(facts, node):
             if rollback is not None:
                 return failed(facts, "disarm") or Run(disarm(self.incident))
             return Done(f"containerd serves {', '.join(self.handlers)}")
@@ -81,8 +81,11 @@ class Restart(Step, frozen=True, kw_only=True, tag="restart"):
             return Fail("the rollback was armed and is gone; containerd was not restarted without it")
         return Run(self._arm())
 
-    def _live(self, node: NodeFacts) -> bool:
-        return node.serving and node.live_handlers >= frozenset(self.handlers)
+    def _live(self, facts: Facts, node: NodeFacts) -> bool:
+        """A handler that was live before says nothing about a key that it got since."""
+        edited = self.before != self.after
+        loaded = not edited or succeeded(facts, "restart") or node.started_since_change
+        return loaded and node.serving and node.live_handlers >= frozenset(self.handlers)
 
     def _wait(self, facts: Facts, node: NodeFacts) -> Action:
         until = healthy_until(facts, self.healthy_s, self.rollback_s)

@@ -40,8 +40,8 @@ FACTS = (
     virtualization,
     tools,
     space,
+    config_file,  # before `unit`: see `started_since_change`
     unit,
-    config_file,
     dump,
     runtime,
     kata_tree,
@@ -86,8 +86,16 @@ class NodeFacts:
         """
         if self.runtime.crictl:
             return self.runtime.handlers
-        started_since = self.unit.age_s is not None and self.unit.age_s <= self.config_file.age_s
-        return frozenset(handlers(self.dump.text)) if started_since and not self.dump.error else frozenset()
+        known = self.started_since_change and not self.dump.error
+        return frozenset(handlers(self.dump.text)) if known else frozenset()
+
+    @property
+    def started_since_change(self) -> bool:
+        """containerd became active after the configuration's last change, so it has read it.
+
+        Two clocks, two moments: the file's age is read first, so a start in between never counts as later.
+        """
+        return self.unit.age_s is not None and self.unit.age_s <= self.config_file.age_s
 
     @property
     def kata_missing(self) -> tuple[str, ...]:

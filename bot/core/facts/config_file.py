@@ -14,7 +14,8 @@ echo kind=file
 printf 'real=%s\\n' "$(readlink -f "$config")"
 printf 'mode=%s\\n' "$(stat -L -c %a "$config")"
 printf 'owner=%s\\n' "$(stat -L -c %u:%g "$config")"
-printf 'age=%s\\n' "$(( $(date +%s) - $(stat -L -c %Y "$config") ))"
+printf 'changed=%s\\n' "$(stat -L -c %.Y "$config")"
+printf 'now=%s\\n' "$(date +%s.%N)"
 echo
 cat "$config"
 """
@@ -31,7 +32,7 @@ class ConfigFile:
     """Octal, as `stat` prints it."""
     owner: str
     """`uid:gid`."""
-    age_s: int
+    age_s: float
     """Since its last change, by the node's clock."""
 
     @property
@@ -50,7 +51,7 @@ def parse(output: Output) -> ConfigFile:
     fields = output.fields(head.decode())
     path, kind = output.need(fields, "path"), output.need(fields, "kind")
     if kind == "absent":
-        return ConfigFile(path, "", b"", "", "", 0)
+        return ConfigFile(path, "", b"", "", "", 0.0)
     if kind != "file":
         raise output.unknown(f"{path} is not a file")
     return ConfigFile(
@@ -59,5 +60,5 @@ def parse(output: Output) -> ConfigFile:
         content=content,
         mode=output.need(fields, "mode"),
         owner=output.need(fields, "owner"),
-        age_s=output.number(fields, "age"),
+        age_s=output.decimal(fields, "now") - output.decimal(fields, "changed"),
     )

@@ -89,6 +89,13 @@ class Output:
         except ValueError:
             raise self.unknown(f"{key} is {value[:40]!r}, not a number") from None
 
+    def decimal(self, fields: Mapping[str, str], key: str) -> float:
+        value = self.need(fields, key)
+        try:
+            return float(value)
+        except ValueError:
+            raise self.unknown(f"{key} is {value[:40]!r}, not a number") from None
+
 
 def render_script(variables: Mapping[str, str], preparation: str, functions: Iterable[tuple[str, str]]) -> str:
     """One POSIX sh script.

@@ -85,7 +85,9 @@ def parse(output: Output) -> Unit:
         binary=output.need(fields, "binary"),
         config=output.need(fields, "config"),
         version=_version(output, output.need(fields, "version")) if loaded else None,
-        age_s=_age_s(output, output.need(fields, "uptime"), output.number(fields, "ActiveEnterTimestampMonotonic"))
+        age_s=max(
+            0.0, output.decimal(fields, "uptime") - output.number(fields, "ActiveEnterTimestampMonotonic") / 1e6
+        )
         if fields["ActiveState"] == "active"
         else None,
     )
@@ -102,10 +104,3 @@ def _version(output: Output, words: str) -> tuple[int, int, int]:
     if not found:
         raise output.unknown(f"containerd --version says {words[:80]!r}")
     return int(found[1]), int(found[2]), int(found[3])
-
-
-def _age_s(output: Output, uptime: str, entered_us: int) -> float:
-    try:
-        return max(0.0, float(uptime) - entered_us / 1e6)
-    except ValueError:
-        raise output.unknown(f"/proc/uptime says {uptime[:40]!r}") from None

@@ -41,7 +41,13 @@ def foreign_qemu(node: NodeFacts) -> NodeFacts:
     return samples.configured(node, samples.CONFIGURED.replace("configuration-qemu.toml", "site.toml"))
 
 
+def half_configured(node: NodeFacts) -> NodeFacts:
+    text = samples.CONFIGURED.replace('  pod_annotations = ["io.katacontainers.*"]\n', "")
+    return samples.configured(node, text)
+
+
 PARTS = {
+    "half-configured": half_configured,
     "unconfigured": lambda node: replace(
         samples.configured(node, samples.CONFIG), runtime=replace(node.runtime, handlers=frozenset({"runc"}))
     ),

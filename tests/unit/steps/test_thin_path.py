@@ -75,6 +75,17 @@ def test_the_old_file_is_kept_and_the_new_one_keeps_mode_and_every_old_line(worl
     assert [p.name for p in world.path("/etc/containerd").iterdir()] == ["config.toml"]
 
 
+def test_a_key_that_a_live_handler_gets_is_loaded_by_a_restart(world: World) -> None:
+    half = samples.CONFIGURED.replace('  pod_annotations = ["io.katacontainers.*"]\n', "")
+    world.path(CONFIG).write_text(half)
+    world.sh("systemctl restart containerd.service")
+    plan = healthy_otherwise(world)
+    for name in ("configure", "restart"):
+        assert isinstance(world.drive(step(plan, name)), Done)
+    assert world.state["restarts"] == 2
+    assert world.read().started_since_change
+
+
 def test_no_secret_of_the_file_gets_into_plan_or_commands(world: World) -> None:
     plan = healthy_otherwise(world)
     outcomes: dict[str, Outcome] = {}
