@@ -1,4 +1,4 @@
-"""What must hold when all is over, whatever was broken meanwhile: read from the cluster, the nodes and the journal.
+"""What must hold when all is over, whatever was broken meanwhile: by the cluster, the nodes and the journal.
 
 Each complaint is a sentence for a person; none means that all is well.
 """
@@ -52,15 +52,15 @@ def _open_ends(sandbox: Sandbox, incidents: list[Incident]) -> Iterator[str]:
     for incident in incidents:
         if incident.open:
             yield f"incident {incident.id} on {incident.target.name} is still {incident.phase}"
-    shown = Counter(card.incident for card in cards(sandbox.slack))
+    shown = Counter(card.subject for card in cards(sandbox.slack))
     for incident in incidents:
         if shown[incident.id] > 1:
             yield f"incident {incident.id} has {shown[incident.id]} cards"
     for card in cards(sandbox.slack):
         if not card.ended:
-            yield f"the card of incident {card.incident} does not show an end: {card.headline}"
+            yield f"the card of incident {card.subject} does not show an end: {card.headline}"
         if card.actions:
-            yield f"the card of incident {card.incident} still has buttons"
+            yield f"the card of incident {card.subject} still has buttons"
 
 
 def _cordons(sandbox: Sandbox) -> Iterator[str]:

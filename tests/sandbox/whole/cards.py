@@ -15,11 +15,17 @@ class CardView:
     """One card as it stands now."""
 
     message: Message
-    incident: str
+    subject: str
+    """The id of its incident, or the name of a storm."""
 
     @property
     def headline(self) -> str:
         return self.message.text
+
+    @property
+    def state(self) -> str:
+        """Its first words: "Healed", "Waiting for an answer"."""
+        return self.headline.partition(" · ")[0]
 
     @property
     def shown(self) -> str:
@@ -32,8 +38,13 @@ class CardView:
 
     @property
     def ended(self) -> bool:
-        """A card that says how long its incident took has reached its end."""
+        """It says how long its incident took."""
         return " · took " in self.shown
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more happens by itself: the incident has ended, or it is held and a person must act."""
+        return self.ended or "A person must act" in self.shown
 
 
 def cards(slack: SlackServer) -> Sequence[CardView]:
@@ -43,12 +54,12 @@ def cards(slack: SlackServer) -> Sequence[CardView]:
         metadata = message.metadata or {}
         payload = metadata.get("event_payload") or {}
         if metadata.get("event_type") == _METADATA and payload.get("key") == "card":
-            found.append(CardView(message, payload["incident"]))
+            found.append(CardView(message, payload["subject"]))
     return found
 
 
 def find_card(slack: SlackServer, *words: str, since: str = "") -> CardView | None:
-    """The newest card whose headline holds all of `words`; `since` is a message's ts that it must be younger than."""
+    """The newest card younger than the message `since` whose headline holds all of `words`."""
     for card in reversed(cards(slack)):
         if card.message.ts > since and all(word in card.headline for word in words):
             return card

@@ -1,7 +1,7 @@
-"""What the bot is given in the sandbox: the configuration file with its times shortened, and the secrets beside it.
+"""What the bot is given in the sandbox: its configuration with times shortened, and the secrets beside it.
 
-Every value that differs from `config.example.yaml` for the sake of speed is in `SHORTENED`, so that a demo can say so;
-what a simulated machine cannot have is waived with a reason, as a site would do it.
+Every value that differs from `config.example.yaml` for the sake of speed is in `SHORTENED`, so that a demo can say
+it; what a simulated machine cannot have is waived with a reason, as a site would do it.
 """
 
 from __future__ import annotations

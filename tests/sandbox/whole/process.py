@@ -86,7 +86,8 @@ class BotProcess:
         """The exit code, when the process is gone and its log is read to the end. Negative: a signal."""
         assert self._process is not None
         assert self._reader is not None
-        await self._reader
+        await asyncio.wait({self._reader})  # whoever stops waiting must not stop the reading
+        self._reader.result()
         return await self._process.wait()
 
     async def stop(self, timeout_s: float = 20) -> int:
@@ -122,8 +123,8 @@ class BotProcess:
         return process.returncode or 0, out.decode(), err.decode()
 
     def tail(self, lines: int = 15) -> str:
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-lines:]) or "(the log is empty)"
+        """The last lines of the log, for people."""
+        return "\n".join(render_record(record) for record in self.records[-lines:]) or "(nothing was logged)"
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
@@ -148,3 +149,13 @@ def _decode(line: bytes) -> Record:
     except ValueError:
         record = None
     return record if isinstance(record, dict) and "event" in record else {"event": line.decode(errors="replace")}
+
+
+def render_record(record: Record) -> str:
+    """One line: when, what, and the rest as `key=value`; of a traceback its last line."""
+    rest = {key: value for key, value in record.items() if key not in ("timestamp", "event", "level", "exception")}
+    words = [str(record.get("timestamp", ""))[11:23], str(record["event"]).rstrip()]
+    words += [f"{key}={value}" for key, value in rest.items() if value is not None]
+    if trace := record.get("exception"):
+        words.append(str(trace).splitlines()[-1])
+    return " ".join(word for word in words if word)

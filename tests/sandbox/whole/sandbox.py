@@ -46,7 +46,7 @@ class Worker:
 
 
 class Sandbox:
-    """`async with Sandbox(folder, {"ncn-w001": Worker(WITHOUT_HANDLER), ...}) as sandbox:`; the bot is not started yet.
+    """`async with Sandbox(folder, {"ncn-w001": Worker(BARE), ...}) as sandbox: await sandbox.bot.start()`.
 
     `changes` are laid over the bot's configuration, section by section.
     """

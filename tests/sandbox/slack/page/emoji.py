@@ -70,6 +70,11 @@ def with_emoji(html: str) -> str:
     return _SHORTCODE.sub(_character, html)
 
 
+def plain_emoji(text: str) -> str:
+    """The same for a terminal."""
+    return _SHORTCODE.sub(lambda match: _CHARACTERS.get(match[1], match[0]), text)
+
+
 def _character(match: re.Match[str]) -> str:
     character = _CHARACTERS.get(match[1])
     return f'<span class="emoji" title="{match[0]}">{character}</span>' if character else match[0]

@@ -1,0 +1,49 @@
+"""Pictures of a real run for the README: one card that asks, and the page when the story is over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from playwright.async_api import Browser, Page, Playwright, async_playwright, expect
+
+CHROMIUM = Path("/usr/bin/chromium")
+_OFFLINE = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+_WINDOW = {"width": 1180, "height": 900}
+
+
+class Photographer:
+    """`async with Photographer(folder, page_url)`: headless Chromium before the Slack page."""
+
+    def __init__(self, folder: Path, page_url: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._page_url = page_url
+        self._playwright: Playwright
+        self._browser: Browser
+        self._page: Page
+
+    async def __aenter__(self) -> Photographer:
+        self._playwright = await async_playwright().start()
+        chromium = self._playwright.chromium
+        self._browser = await chromium.launch(executable_path=str(CHROMIUM), args=list(_OFFLINE))
+        context = await self._browser.new_context(viewport=_WINDOW, device_scale_factor=1.5)
+        self._page = await context.new_page()
+        await self._page.goto(self._page_url)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._browser.close()
+        await self._playwright.stop()
+
+    async def card(self) -> None:
+        """The newest card, with its buttons."""
+        article = self._page.locator("article").last
+        await expect(article.get_by_role("button", name="Approve")).to_be_visible()
+        await article.screenshot(path=self._folder / "card.png")
+
+    async def page(self) -> None:
+        """What the window shows."""
+        await self._page.screenshot(path=self._folder / "page.png")

@@ -1,0 +1,222 @@
+"""Plays the story: begins each chapter, waits for its card, lets people answer, and checks how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tests.sandbox.api import EVENTS, JOBS, KubeObject
+from tests.sandbox.controllers import IMS_NAMESPACE
+from tests.sandbox.controllers.conditions import holds
+from tests.sandbox.demo.chaos import Chaos
+from tests.sandbox.demo.people import Look, People
+from tests.sandbox.demo.pictures import Photographer
+from tests.sandbox.demo.story import Answer, Chapter
+from tests.sandbox.demo.telling import Telling
+from tests.sandbox.whole import CardView, Sandbox, cards, complaints, find_card
+from tests.sandbox.whole.afterwards import configurations, journaled
+from tests.sandbox.whole.process import BotDied, Record
+
+_SEEN_WITHIN_S = 90.0
+_ENDED_WITHIN_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What became of a chapter."""
+
+    chapter: Chapter
+    jobs: tuple[str, ...]
+    runs: bool
+    """Whether the jobs should run, after what people really answered."""
+    problem: str = ""
+
+
+class Play:
+    """One performance. `run` returns whether everything ended as it must."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        telling: Telling,
+        people: People,
+        chaos: Chaos | None = None,
+        photographer: Photographer | None = None,
+    ) -> None:
+        self._sandbox = sandbox
+        self._telling = telling
+        self._people = people
+        self._chaos = chaos
+        self._photographer = photographer
+        self._played: list[Played] = []
+
+    async def run(self, chapters: Sequence[Chapter]) -> bool:
+        """Raises TimeoutError when something never came, BotDied when the bot ended by itself."""
+        began = time.monotonic()
+        before = configurations(self._sandbox)
+        self._sandbox.bot.on_record = self._hear
+        await self._sandbox.bot.start()
+        keeper = asyncio.create_task(self._keep_running())
+        story = asyncio.create_task(self._tell(chapters))
+        try:
+            await asyncio.wait({keeper, story}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (keeper, story):
+                if task.done():
+                    task.result()
+        finally:
+            for task in (keeper, story):
+                task.cancel()
+            await asyncio.gather(keeper, story, return_exceptions=True)
+        if self._chaos is not None:
+            self._chaos.stop()
+        if not self._sandbox.bot.running:
+            await self._sandbox.bot.start()
+        await self._sandbox.bot.stop()
+        return self._judge(before, time.monotonic() - began)
+
+    async def _keep_running(self) -> None:
+        """Start the bot again whenever it was killed, as a supervisor does. Raises BotDied for any other end."""
+        bot = self._sandbox.bot
+        while True:
+            code = await bot.ended()
+            if code != -signal.SIGKILL:
+                raise BotDied(f"the bot ended by itself with {code}; its last lines:\n{bot.tail()}")
+            with suppress(BotDied):  # killed again before it was up
+                await bot.start()
+                self._telling.broke("the bot is started again")
+
+    def _hear(self, record: Record) -> None:
+        if record["event"] == "StepEnded" or record["event"] == "Failed":
+            for incident in journaled(self._sandbox):
+                self._telling.steps(incident)
+        if self._chaos is not None:
+            self._chaos.hear(record)
+
+    async def _tell(self, chapters: Sequence[Chapter]) -> None:
+        for number, chapter in enumerate(chapters, 1):
+            self._telling.chapter(number, chapter)
+            since = max((card.message.ts for card in cards(self._sandbox.slack)), default="")
+            jobs = chapter.begin(self._sandbox)
+            for job in jobs:
+                self._telling.line("job", job)
+            played = await self._play(chapter, jobs, since)
+            self._played.append(played)
+            self._telling.moral(not played.problem, played.problem or chapter.moral)
+        if self._photographer is not None:
+            await self._photographer.page()
+
+    async def _play(self, chapter: Chapter, jobs: tuple[str, ...], since: str) -> Played:
+        if not chapter.about:
+            return await self._left_alone(chapter, jobs)
+
+        def card() -> CardView | None:
+            return find_card(self._sandbox.slack, chapter.about, since=since)
+
+        await self._failing(jobs[0])
+        wants_buttons = chapter.answer is not None
+        await self._until_card(
+            chapter,
+            lambda: (seen := card()) is not None and (bool(seen.actions and wants_buttons) or seen.settled),
+            _SEEN_WITHIN_S,
+        )
+        self._show(card())
+        runs, ends = chapter.runs, chapter.ends
+        if chapter.answer is not None:
+            if self._photographer is not None and chapter.intruder:
+                await self._photographer.card()
+            given = await self._answer(chapter, card)
+            if given is not chapter.answer:
+                runs, ends = given is Answer.APPROVE, "Healed" if given is Answer.APPROVE else "Denied"
+            await self._until_card(chapter, lambda: (seen := card()) is not None and seen.settled, _ENDED_WITHIN_S)
+            self._show(card(), lines=0)
+        return await self._checked(chapter, jobs, runs, ends, card())
+
+    async def _until_card(self, chapter: Chapter, found: Callable[[], bool], timeout_s: float) -> None:
+        """Raises TimeoutError in words for people."""
+        try:
+            await self._sandbox.slack.wait_for(lambda _: found(), timeout_s)
+        except TimeoutError:
+            shown = "; ".join(card.headline for card in cards(self._sandbox.slack)) or "none"
+            raise TimeoutError(
+                f"“{chapter.title}”: the card about {chapter.about} did not come so far within {timeout_s:g} s; "
+                f"the cards now: {shown}"
+            ) from None
+
+    async def _answer(self, chapter: Chapter, card: Look) -> Answer:
+        assert chapter.answer is not None
+        if chapter.intruder:
+            await self._people.intrude(card)
+        return await self._people.answer(card, chapter.answer)
+
+    async def _checked(
+        self, chapter: Chapter, jobs: tuple[str, ...], runs: bool, ends: str, card: CardView | None
+    ) -> Played:
+        problem = ""
+        if card is None or ends != card.state:
+            problem = f"the card should say {ends!r}: {card.headline if card else 'there is none'}"
+        if runs:
+            for job in jobs:
+                with suppress(TimeoutError):
+                    await self._sandbox.until(lambda job=job: self._sandbox.complete(job), 60)
+                    self._telling.line("job", f"✓ {job} is Complete", "green")
+        return Played(chapter, jobs, runs, problem)
+
+    async def _left_alone(self, chapter: Chapter, jobs: tuple[str, ...]) -> Played:
+        """Whether there really is no card shows at the end of the play, when there was time enough for one."""
+        for job in jobs:
+            said = await self._sandbox.until(lambda job=job: self._fate(job), 60)
+            self._telling.line("cluster", f"{job}: {said}", "dim")
+        return Played(chapter, jobs, chapter.runs)
+
+    async def _failing(self, job: str) -> None:
+        """Until the cluster says why the job does not run."""
+
+        event = await self._sandbox.until(lambda: self._warning(job), 60)
+        self._telling.line("cluster", event["message"], "red")
+
+    def _warning(self, job: str) -> KubeObject | None:
+        pod = self._sandbox.pod_of(job)
+        events = [*self._events(job), *(self._events(pod["metadata"]["name"]) if pod else ())]
+        return next((event for event in events if event["type"] == "Warning"), None)
+
+    def _fate(self, job: str) -> str:
+        """What became of a job that the bot has nothing to do with; empty while that is open."""
+        if self._sandbox.complete(job):
+            return "has run"
+        warning = self._warning(job)
+        return f"{warning['reason']}: {warning['message']}" if warning else ""
+
+    def _events(self, name: str) -> list[KubeObject]:
+        events = self._sandbox.registry.list(EVENTS, IMS_NAMESPACE)
+        return [event for event in events if event["involvedObject"]["name"] == name]
+
+    def _show(self, card: CardView | None, lines: int = 20) -> None:
+        if card is not None:
+            self._telling.card(card, lines)
+
+    def _judge(self, before: dict[str, bytes], took_s: float) -> bool:
+        found = [f"{each.chapter.title}: {each.problem}" for each in self._played if each.problem]
+        found += complaints(self._sandbox, before)
+        wanted = sum(bool(each.chapter.about) for each in self._played)
+        if len(cards(self._sandbox.slack)) != wanted:
+            found.append(f"there are {len(cards(self._sandbox.slack))} cards; the story has {wanted}")
+        rows = []
+        for each in self._played:
+            for name in each.jobs:
+                job = self._sandbox.registry.get(JOBS, name, IMS_NAMESPACE)
+                ok = holds(job, "Complete") or not each.runs
+                rows.append((name, "run" if each.runs else "be left alone", _did(job), ok))
+                if not ok:
+                    found.append(f"{name} should have run")
+        self._telling.ending(rows, found, took_s)
+        return not found
+
+
+def _did(job: KubeObject) -> str:
+    if holds(job, "Complete"):
+        return "ran"
+    return "failed by itself" if holds(job, "Failed") else "still waits"

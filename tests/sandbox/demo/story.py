@@ -1,0 +1,144 @@
+"""The chapters: what is wrong, what a person does about it, how it must end. `play` carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tests.sandbox.api import NODES, RUNTIMECLASSES
+from tests.sandbox.controllers import (
+    KATA_LABEL,
+    failing_ims_job,
+    ims_job,
+    other_job,
+    unpullable_ims_job,
+)
+from tests.sandbox.nodes import BARE, CSM_UNIT, WITHOUT_SHIM
+from tests.sandbox.whole import Sandbox, Worker, pinned
+
+WORKERS: Mapping[str, Worker] = {
+    "ncn-w001": Worker(BARE),
+    "ncn-w002": Worker(),
+    "ncn-w003": Worker(),
+    "ncn-w004": Worker(WITHOUT_SHIM),
+    "ncn-w005": Worker(CSM_UNIT),
+}
+"""Two healthy workers and three that are not."""
+
+
+class Answer(StrEnum):
+    """The buttons of a card."""
+
+    APPROVE = "imsbot-approve"
+    DENY = "imsbot-deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """`begin` breaks what the chapter is about and creates its jobs, whose names it returns."""
+
+    title: str
+    happens: str
+    begin: Callable[[Sandbox], tuple[str, ...]]
+    about: str = ""
+    """What the card's headline names; empty: there must be no card."""
+    answer: Answer | None = None
+    """None: the card has no buttons."""
+    ends: str = ""
+    """The state that the card shows at last."""
+    runs: bool = True
+    """Whether the jobs must run to their end."""
+    intruder: bool = False
+    """Somebody who is no approver tries first."""
+    moral: str = ""
+
+
+def _bare_worker(sandbox: Sandbox) -> tuple[str, ...]:
+    return (sandbox.create_job(pinned(ims_job("create"), "ncn-w001")),)
+
+
+def _no_runtime_class(sandbox: Sandbox) -> tuple[str, ...]:
+    sandbox.registry.delete(RUNTIMECLASSES, "kata-qemu")
+    return (sandbox.create_job(pinned(ims_job("customize"), "ncn-w002")),)
+
+
+def _no_shim(sandbox: Sandbox) -> tuple[str, ...]:
+    return (sandbox.create_job(pinned(ims_job("create"), "ncn-w004")),)
+
+
+def _near_misses(sandbox: Sandbox) -> tuple[str, ...]:
+    jobs = (
+        pinned(unpullable_ims_job(), "ncn-w003"),
+        pinned(failing_ims_job(), "ncn-w003"),
+        other_job("nightly-report"),
+    )
+    return tuple(sandbox.create_job(job) for job in jobs)
+
+
+def _csm_unit(sandbox: Sandbox) -> tuple[str, ...]:
+    return (sandbox.create_job(pinned(ims_job("create"), "ncn-w005")),)
+
+
+def _no_label(sandbox: Sandbox) -> tuple[str, ...]:
+    for name in WORKERS:
+        sandbox.registry.patch(NODES, name, {"metadata": {"labels": {KATA_LABEL: None}}})
+    return (sandbox.create_job(ims_job("create")),)
+
+
+CHAPTERS = (
+    Chapter(
+        title="A worker without Kata",
+        happens="An IMS job lands on ncn-w001. Handlers, shims and /opt/kata are missing there: its pod hangs.",
+        begin=_bare_worker,
+        about="ncn-w001",
+        answer=Answer.APPROVE,
+        ends="Healed",
+        intruder=True,
+        moral="The same pod started by itself; the owner of the job has nothing to do.",
+    ),
+    Chapter(
+        title="The RuntimeClass is gone",
+        happens="Somebody deletes the RuntimeClass kata-qemu: the API refuses the pods of the next job.",
+        begin=_no_runtime_class,
+        about="kata-qemu",
+        answer=Answer.APPROVE,
+        ends="Healed",
+        moral="An API object was all that was missing: no node was touched.",
+    ),
+    Chapter(
+        title="A person says no",
+        happens="On ncn-w004 both shims are missing. The plan is sound, but the person on call denies it.",
+        begin=_no_shim,
+        about="ncn-w004",
+        answer=Answer.DENY,
+        ends="Denied",
+        runs=False,
+        moral="Nothing was changed, and the bot does not nag: the same plan is not asked again for a day.",
+    ),
+    Chapter(
+        title="Near misses",
+        happens="An image that does not exist, a build that fails, a job that is none of IMS's.",
+        begin=_near_misses,
+        runs=False,
+        moral="No card. Only a failure that Kata on the node explains is one.",
+    ),
+    Chapter(
+        title="Right to refuse",
+        happens="ncn-w005 lacks the handlers too, but its unit is CSM's: a restart kills every container.",
+        begin=_csm_unit,
+        about="ncn-w005",
+        ends="Diagnosed, not repaired",
+        runs=False,
+        moral="A diagnosis with what to do, and no button: half a repair is none.",
+    ),
+    Chapter(
+        title="No worker wears the label",
+        happens="The label katacontainers.io/kata-runtime is gone from every node: no place for Kata.",
+        begin=_no_label,
+        about="unschedulable-label",
+        answer=Answer.APPROVE,
+        ends="Healed",
+        moral="The bot picked a worker that is ready for Kata, labelled and proved it; the pod went there.",
+    ),
+)
