@@ -21,10 +21,11 @@ WORKERS: Mapping[str, Worker] = {
     "ncn-w001": Worker(BARE),
     "ncn-w002": Worker(),
     "ncn-w003": Worker(),
-    "ncn-w004": Worker(WITHOUT_SHIM),
-    "ncn-w005": Worker(CSM_UNIT),
+    "ncn-w004": Worker(WITHOUT_SHIM, kata_label=False),
+    "ncn-w005": Worker(CSM_UNIT, kata_label=False),
 }
-"""Two healthy workers and three that are not."""
+"""Two healthy workers and three that are not. Two get their label when their chapter comes: a denied plan would be
+asked again as soon as it is another one, and with the label gone it would be."""
 
 
 class Answer(StrEnum):
@@ -64,26 +65,33 @@ def _no_runtime_class(sandbox: Sandbox) -> tuple[str, ...]:
 
 
 def _no_shim(sandbox: Sandbox) -> tuple[str, ...]:
+    _label(sandbox, "ncn-w004", "true")
     return (sandbox.create_job(pinned(ims_job("create"), "ncn-w004")),)
 
 
 def _near_misses(sandbox: Sandbox) -> tuple[str, ...]:
+    _label(sandbox, "ncn-w002", "true")
     jobs = (
-        pinned(unpullable_ims_job(), "ncn-w003"),
-        pinned(failing_ims_job(), "ncn-w003"),
+        pinned(unpullable_ims_job(), "ncn-w002"),
+        pinned(failing_ims_job(), "ncn-w002"),
         other_job("nightly-report"),
     )
     return tuple(sandbox.create_job(job) for job in jobs)
 
 
 def _csm_unit(sandbox: Sandbox) -> tuple[str, ...]:
+    _label(sandbox, "ncn-w005", "true")
     return (sandbox.create_job(pinned(ims_job("create"), "ncn-w005")),)
 
 
 def _no_label(sandbox: Sandbox) -> tuple[str, ...]:
     for name in WORKERS:
-        sandbox.registry.patch(NODES, name, {"metadata": {"labels": {KATA_LABEL: None}}})
+        _label(sandbox, name, None)
     return (sandbox.create_job(ims_job("create")),)
+
+
+def _label(sandbox: Sandbox, node: str, value: str | None) -> None:
+    sandbox.registry.patch(NODES, node, {"metadata": {"labels": {KATA_LABEL: value}}})
 
 
 CHAPTERS = (
@@ -105,6 +113,15 @@ CHAPTERS = (
         answer=Answer.APPROVE,
         ends="Healed",
         moral="An API object was all that was missing: no node was touched.",
+    ),
+    Chapter(
+        title="No worker wears the label",
+        happens="The label katacontainers.io/kata-runtime is gone from every node: no place for Kata.",
+        begin=_no_label,
+        about="unschedulable-label",
+        answer=Answer.APPROVE,
+        ends="Healed",
+        moral="The bot picked a worker that is ready for Kata, labelled and proved it; the pod went there.",
     ),
     Chapter(
         title="A person says no",
@@ -131,14 +148,5 @@ CHAPTERS = (
         ends="Diagnosed, not repaired",
         runs=False,
         moral="A diagnosis with what to do, and no button: half a repair is none.",
-    ),
-    Chapter(
-        title="No worker wears the label",
-        happens="The label katacontainers.io/kata-runtime is gone from every node: no place for Kata.",
-        begin=_no_label,
-        about="unschedulable-label",
-        answer=Answer.APPROVE,
-        ends="Healed",
-        moral="The bot picked a worker that is ready for Kata, labelled and proved it; the pod went there.",
     ),
 )
