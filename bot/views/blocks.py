@@ -14,6 +14,8 @@ Block = dict[str, Any]
 
 SECTION_LIMIT = 3000
 HEADER_LIMIT = 150
+NOTHING_SAID = "—"
+"""Slack takes no empty text, and a node may give an empty reason."""
 
 
 def header(text: str) -> Block:
@@ -22,6 +24,11 @@ def header(text: str) -> Block:
 
 def section(text: str) -> Block:
     return {"type": "section", "text": _mrkdwn(text)}
+
+
+def fields(texts: Sequence[str]) -> Block:
+    """Two columns on a wide screen."""
+    return {"type": "section", "fields": [_mrkdwn(text) for text in texts]}
 
 
 def context(texts: Sequence[str]) -> Block:
@@ -39,4 +46,4 @@ def plain_text(text: str, limit: int) -> Block:
 
 def _mrkdwn(text: str) -> Block:
     assert len(text) <= SECTION_LIMIT, "whoever builds a text keeps to its limit"
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
+    return {"type": "mrkdwn", "text": text if text.strip() else NOTHING_SAID, "verbatim": True}

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import msgspec
 
 from bot.core.incident import Incident, Phase, StepState
-from bot.core.model import Mode, Result, Sighting
+from bot.core.model import Mode, Result
 from bot.views import mrkdwn as m
-from bot.views.blocks import Block, context, header, plain_text, section
+from bot.views.blocks import Block, context, fields, header, plain_text, section
 from bot.views.card_plan import question
 from bot.views.card_progress import ending, held, steps, who
 from bot.views.thread import Post, thread_posts
@@ -66,6 +66,7 @@ def render_card(incident: Incident) -> Card:
     buttons = _buttons(incident)
     blocks = [
         header(f"{_mark(incident)}  {headline}"),
+        *_news(incident),
         *_summary(incident),
         *_body(incident),
         *buttons,
@@ -83,7 +84,9 @@ def _state(i: Incident) -> str:
     if i.phase is Phase.RUNNING and i.steps:
         done = sum(step.state is StepState.DONE for step in i.steps)
         return f"Repairing, step {min(done + 1, len(i.steps))} of {len(i.steps)}"
-    words = "waiting for an answer" if i.phase in _WAITING and i.answer is None else state_of(i)
+    if i.phase in _WAITING and i.answer is None:
+        return "Waiting for an answer"
+    words = "not asked" if i.phase is Phase.UNASKED else state_of(i)
     return words[:1].upper() + words[1:]
 
 
@@ -93,54 +96,59 @@ def _target(i: Incident) -> str:
 
 def _summary(i: Incident) -> list[Block]:
     """What failed, where, and why we think so."""
-    lines = []
+    who_and_where = [f"*Where*\n{_where(i)}"]
     if i.sightings:
-        lines.append(f"*What hangs*  {_jobs(i)}")
-    lines.append(f"*Where*  {_where(i)}")
+        who_and_where.insert(0, f"*Affected*\n{_jobs(i)}")
     if i.requested_by is not None:
-        lines.append(f"*Asked for by*  {m.plain(i.requested_by.user, 80)}")
+        who_and_where.append(f"*Asked for by*\n{m.plain(i.requested_by.user, 80)}")
     if not i.sightings:
-        return [section("\n".join(lines))]
+        return [fields(who_and_where)]
     last = i.sightings[-1]
-    lines.append(f"*Why*  {_evidence(last)}")
-    return [section("\n".join([*lines, m.code_block([last.message], 600)]))]
+    rule, pod = m.plain(last.rule, 60), m.plain(f"{last.namespace}/{last.name}", 150)
+    return [
+        fields(who_and_where),
+        section(m.code_block([last.message], 600)),
+        context([f"rule {rule} · {last.kind} {pod}"]),
+    ]
 
 
 def _jobs(i: Incident) -> str:
-    """IMS's own job ids first: that is what an image builder knows."""
-    named = dict.fromkeys((s.job, s.job_name or s.name) for s in i.sightings)
-    shown = [f"job {m.code(job, 60)} ({m.code(name, 90)})" if job else m.code(name, 90) for job, name in named]
-    more = f" and {len(shown) - 2} more" if len(shown) > 2 else ""
-    return f"{', '.join(shown[:2])}{more}"
+    """IMS's own job ids: that is what an image builder knows."""
+    named = dict.fromkeys(s.job or s.job_name or s.name for s in i.sightings)
+    more = [f"and {len(named) - 3} more"] if len(named) > 3 else []
+    ids = [f"IMS job {m.code(name, 90)}" for name in list(named)[:3]]
+    return "\n".join([*ids, *more])
 
 
 def _where(i: Incident) -> str:
     where = m.plain(_target(i), 90)
-    return where if i.chosen is None else f"{where}, chosen: {m.plain(i.chosen.why, 300)}"
+    return where if i.chosen is None else f"{where}\n_chosen: {m.plain(i.chosen.why, 300)}_"
 
 
-def _evidence(s: Sighting) -> str:
-    return f"rule {m.code(s.rule, 60)} matches what {s.kind} {m.code(s.name, 90)} says:"
+def _news(i: Incident) -> list[Block]:
+    """What a person should read before all else: how it ended, or what they must do."""
+    if i.phase is Phase.HELD:
+        return [held(i)]
+    if i.phase is Phase.UNASKED:
+        pick = f":point_right: `imsbot repair {m.plain(i.target.name, 80)}` asks about it all the same."
+        return [section(f"{m.prose(i.unasked, 1200)}\n{pick}")]
+    return [ending(i)] if i.closed is not None else []
 
 
 def _body(i: Incident) -> list[Block]:
-    if i.phase is Phase.HELD:
-        return [held(i), *steps(i)]
-    if i.closed is not None:
-        return [ending(i), *(steps(i) if i.starts else [])]
-    if i.phase is Phase.UNASKED:
-        return [section(f"*Not asked*  {m.plain(i.unasked, 1200)}")]
+    if i.phase in {Phase.RUNNING, Phase.UNDOING, Phase.HELD} or (i.closed is not None and i.starts):
+        return steps(i)
+    if i.closed is not None or i.phase is Phase.UNASKED:
+        return []
     if i.plan is None:
         return [section("Reading the facts of node and cluster …")]
-    if i.phase in {Phase.RUNNING, Phase.UNDOING}:
-        return steps(i)
     return question(i, i.plan)
 
 
 def _footer(i: Incident) -> list[str]:
-    names = [f"Incident `{i.id}`"]
+    names = [f"Incident {i.id}"]
     if i.plan is not None:
-        names.append(f"plan `{i.plan.digest[:12]}`")
+        names.append(f"plan {i.plan.digest[:12]}")
     names.append(f"opened {m.when(i.opened_at)}")
     if i.closed is not None:
         names.append(f"took {duration(i.closed.at - i.opened_at)}")

@@ -48,18 +48,18 @@ def _steps(plan: Plan) -> Block:
 
 
 def _step(number: int, step: PlannedStep) -> str:
-    return f"{number}.  {m.plain(step.title, 160)}\n       _{m.plain(step.why, 160)}_"
+    return f"*{number}.*  {m.plain(step.title, 160)}  —  _{m.plain(step.why, 160)}_"
 
 
 def _diffs(plan: Plan) -> list[Block]:
     """What is added to files, blank lines aside."""
     found: list[Block] = []
     room = DIFFS_LIMIT
-    for step in plan.steps:
+    for number, step in enumerate(plan.steps, 1):
         lines = [line for line in step.diff if line.strip(" +")]
         if not lines:
             continue
-        caption = f"*Adds*  _{m.plain(step.title, 120)}_"
+        caption = f"*Step {number} adds*"
         if room < len(caption) + 200:
             found.append(context([f"_More is added by later steps: {IN_THREAD}._"]))
             break

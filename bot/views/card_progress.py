@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.core.incident import Incident, StepProgress, StepState
+from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Result
 from bot.views import mrkdwn as m
 from bot.views.blocks import Block, divider, section
@@ -23,21 +23,22 @@ _MARKS = {
 
 def steps(i: Incident) -> list[Block]:
     """Progress, one line per step; during an undo and after it its steps too."""
+    over = i.failure is not None or i.undo or not i.open or i.phase is Phase.HELD
     blocks = [divider()]
     if i.steps:
-        blocks.append(_list("*Repair*", i.steps, STEPS_LIMIT))
+        blocks.append(_list("*Repair*", i.steps, STEPS_LIMIT, over=bool(over)))
     if i.failure is not None:
-        step, why = m.plain(i.failure.step, 60), m.plain(i.failure.why, 800)
+        step, why = m.plain(i.failure.step, 60), m.prose(i.failure.why, 800)
         blocks.append(section(f":octagonal_sign: *Stopped at {step}*\n{why}"))
     if i.undo:
-        blocks.append(_list("*Putting back*", i.undo, UNDO_LIMIT))
+        blocks.append(_list("*Putting back*", i.undo, UNDO_LIMIT, over=not i.open))
     return blocks
 
 
 def held(i: Incident) -> Block:
     target = m.plain(i.target.name, 80)
     return section(
-        f":rotating_light: *A person must act*\n{m.plain(i.held, 1200)}\n"
+        f"{m.prose(i.held, 1200)}\n"
         f":point_right: Look at the node; then `imsbot release {target}` gives back what is ours and closes this."
     )
 
@@ -45,12 +46,13 @@ def held(i: Incident) -> Block:
 def ending(i: Incident) -> Block:
     """What happened, who decided, and what people must do now."""
     assert i.closed is not None
-    lines = [m.plain(i.closed.why, 1200)]
+    lines = [m.prose(i.closed.why, 1200)]
     if i.closed.result is Result.DENIED and i.answer is not None:
         lines.insert(0, f"Denied by {who(i)}, {m.when(i.answer.at)}.")
     if i.diagnosis is not None:
-        lines += [f"• {m.code(b.check, 40)}  {m.plain(b.why, 300)}" for b in i.diagnosis.blockers]
-        lines += [f":point_right: {m.plain(line, 400)}" for line in i.diagnosis.guidance]
+        if i.diagnosis.blockers:
+            lines = [f"• {m.code(b.check, 40)}  {m.prose(b.why, 300)}" for b in i.diagnosis.blockers]
+        lines += [f":point_right: {m.prose(line, 400)}" for line in i.diagnosis.guidance]
     if i.echoes:
         again = f"`imsbot repair {m.plain(i.target.name, 80)}` asks again"
         lines.append(f"_Seen {roughly(i.echoes)} since; it stays quiet, {again}._")
@@ -71,8 +73,13 @@ def roughly(count: int) -> str:
     return f"at least {max(step for step in steps if step <= count)} times"
 
 
-def _list(title: str, found: Sequence[StepProgress], limit: int) -> Block:
-    return section(m.fit([title, *map(_line, found)], limit, IN_THREAD))
+def _list(title: str, found: Sequence[StepProgress], limit: int, *, over: bool) -> Block:
+    """Once it is over, what was not begun is counted and not listed."""
+    left = [step for step in found if step.state is StepState.WAITING] if over else []
+    lines = [_line(step) for step in found if step not in left]
+    if left:
+        lines.append(f":white_circle:  _{len(left)} step{'s' if len(left) > 1 else ''} not begun_")
+    return section(m.fit([title, *lines], limit, IN_THREAD))
 
 
 def _line(step: StepProgress) -> str:

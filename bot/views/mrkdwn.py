@@ -27,7 +27,18 @@ _MOST_RAW = 20_000
 
 def plain(text: str, limit: int = 600) -> str:
     """Words for a sentence: escaped, one line, at most `limit` characters, and no chance to become formatting."""
-    return _EMOJI.sub(_LOOKALIKE_COLON, _escaped(_one_line(text), limit).translate(_LOOKALIKES))
+    return _words(_one_line(text), limit)
+
+
+def prose(text: str, limit: int = 600) -> str:
+    """As `plain`, for sentences of ours that may quote the cluster: what stands between backticks becomes code."""
+    line = _one_line(text)
+    spans = line.split("`")
+    if len(spans) % 2 and all(spans[1::2]):
+        told = "".join(f"`{_escaped(x, limit)}`" if n % 2 else _words(x, limit) for n, x in enumerate(spans))
+        if len(told) <= limit:
+            return told
+    return _words(line, limit)
 
 
 def code(text: str, limit: int = 300) -> str:
@@ -56,7 +67,7 @@ def fit(lines: Sequence[str], limit: int, rest: str = "more") -> str:
 
 
 def bullets(items: Iterable[str], limit_each: int) -> list[str]:
-    return [f"• {plain(item, limit_each)}" for item in items]
+    return [f"• {prose(item, limit_each)}" for item in items]
 
 
 def when(at: datetime) -> str:
@@ -84,6 +95,10 @@ def _left(count: int, rest: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text[:_MOST_RAW].split())
+
+
+def _words(line: str, limit: int) -> str:
+    return _EMOJI.sub(_LOOKALIKE_COLON, _escaped(line, limit).translate(_LOOKALIKES))
 
 
 def _code_line(line: str, limit: int) -> str:

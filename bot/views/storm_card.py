@@ -40,7 +40,7 @@ def render_storm(members: Sequence[Incident]) -> Card:
 
 
 def _line(i: Incident) -> str:
-    name = m.code(i.target.name, 80)
+    name = f"*{m.plain(i.target.name, 80)}*"
     if i.phase is Phase.UNASKED:
         return f":pause_button:  {name}  not asked  _incident {i.id}_"
     if i.result is not None:

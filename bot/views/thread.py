@@ -42,7 +42,7 @@ def thread_posts(i: Incident) -> Iterator[Post]:
                 yield Post(f"{kind}-{step.planned.name}", _step(step))
     if i.phase is Phase.HELD:
         name = hashlib.sha256(i.held.encode()).hexdigest()[:8]
-        text = f":red_circle: *{m.plain(i.target.name, 80)} is held: a person must act.* {m.plain(i.held, 800)}"
+        text = f":red_circle: *{m.plain(i.target.name, 80)} is held: a person must act.* {m.prose(i.held, 800)}"
         yield Post(f"held-{name}", text, broadcast=True)
     if i.closed is not None and i.starts:
         yield Post("closed", _closed(i))
@@ -59,7 +59,7 @@ def _plan(plan: Plan) -> Post:
 def _reminder(i: Incident) -> Post:
     where = m.plain(i.target.name, 80)
     if i.phase is Phase.HELD:
-        text = f":red_circle: *{where} is still held: a person must act.* {m.plain(i.held, 300)}"
+        text = f":red_circle: *{where} is still held: a person must act.* {m.prose(i.held, 300)}"
     else:
         assert i.asked is not None
         expires = m.when(i.asked.expires_at)
@@ -88,4 +88,4 @@ def _closed(i: Incident) -> str:
     assert i.closed is not None
     actor = i.answer.actor if i.answer is not None else None
     person = f"{m.mention(actor.user)} " if actor is not None and actor.via == "slack" else ""
-    return f"{person}*{m.plain(i.target.name, 80)}: {state_of(i)}.* {m.plain(i.closed.why, 800)}"
+    return f"{person}*{m.plain(i.target.name, 80)}: {state_of(i)}.* {m.prose(i.closed.why, 800)}"
