@@ -39,7 +39,8 @@ def held(i: Incident) -> Block:
     target = m.plain(i.target.name, 80)
     return section(
         f"{m.prose(i.held, 1200)}\n"
-        f":point_right: Look at the node; then `imsbot release {target}` gives back what is ours and closes this."
+        f":point_right: *A person must act.* Look at the node; then `imsbot release {target}` gives back what is "
+        "ours and closes this."
     )
 
 
