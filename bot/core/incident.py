@@ -111,6 +111,12 @@ class Incident:
         return any(s.runtime_class == runtime_class for s in self.sightings)
 
     @property
+    def standing(self) -> tuple[object, ...]:
+        """All that people and the watch may change before a repair has begun: whoever decides something in several
+        turns compares it before and after."""
+        return self.phase, self.plans_made, self.answer, self.abort, self.families
+
+    @property
     def open(self) -> bool:
         return self.phase is not Phase.CLOSED
 

@@ -34,6 +34,7 @@ class Hop(StrEnum):
     START = "start"
     ACT = "act"
     UNDO = "undo"
+    RELEASE = "release"
     CLOSE = "close"
     REST = "rest"
     """Nothing to do by itself: unasked, closed, or held and not yet time to remind."""
@@ -87,7 +88,7 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
         case e.Reminded():
             return replace(i, reminded=True, reminders=i.reminders + 1)
         case e.Answered():
-            return replace(i, answer=record, phase=Phase.APPROVED if record.approve else i.phase)
+            return _answered(i, record)
         case e.Started():
             phase = Phase.UNDOING if i.phase is Phase.UNDOING else Phase.RUNNING
             return replace(i, phase=phase, starts=(*i.starts, record))
@@ -101,9 +102,9 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
             undo = tuple(StepProgress(step) for step in steps)
             return replace(i, phase=Phase.UNDOING, undo=undo, release=release, held="")
         case e.Held(why=why):
-            return replace(i, phase=Phase.HELD, held=why)
+            return replace(i, phase=Phase.HELD, held=why, release=False)
         case e.ReleaseAsked():
-            return i
+            return replace(i, release=True)
         case e.Closed():
             return replace(i, phase=Phase.CLOSED, closed=record)
         case _:
@@ -127,6 +128,13 @@ def _planned(i: Incident, record: e.Planned) -> Incident:
         asked=None,
         answer=None,
     )
+
+
+def _answered(i: Incident, record: e.Answered) -> Incident:
+    """An answer counts for the plan that it names. One that crossed a new plan is history, and no more."""
+    if i.plan is None or record.digest != i.plan.digest:
+        return i
+    return replace(i, answer=record, phase=Phase.APPROVED if record.approve else i.phase)
 
 
 def _failed(i: Incident, record: e.Failed) -> Incident:
@@ -162,18 +170,15 @@ def _step_after(step: StepProgress, record: e.StepBegan | e.Intended | e.Ended |
             return step
 
 
-def decide(
-    i: Incident, now: datetime, *, remind_at: float, start_within_s: float, held_reminder_s: float
-) -> Hop:
+def decide(i: Incident, now: datetime, *, remind_at: float, start_within_s: float, held_reminder_s: float) -> Hop:
     """The next hop. `remind_at` is the part of the time to answer after which people are reminded."""
-    if i.diagnosis is not None and i.open and not i.starts:
+    if (i.diagnosis is not None or i.abort is not None) and i.open and not i.starts:
         return Hop.CLOSE
     match i.phase:
         case Phase.OPENED:
             return Hop.PLAN
         case Phase.PLANNED:
-            assert i.plan is not None
-            return Hop.START if i.plan.approval is Mode.NONE else Hop.ASK
+            return _decide_planned(i)
         case Phase.ASKED:
             return _decide_asked(i, now, remind_at)
         case Phase.APPROVED:
@@ -185,11 +190,24 @@ def decide(
         case Phase.UNDOING:
             return Hop.UNDO
         case Phase.HELD:
-            return Hop.REMIND if (now - i.changed_at).total_seconds() >= held_reminder_s else Hop.REST
+            return _decide_held(i, now, held_reminder_s)
         case Phase.UNASKED | Phase.CLOSED:
             return Hop.REST
         case _:
             assert_never(i.phase)
+
+
+def _decide_planned(i: Incident) -> Hop:
+    assert i.plan is not None
+    if i.answer is not None:
+        return Hop.CLOSE  # denied by another door before the question was delivered
+    return Hop.START if i.plan.approval is Mode.NONE else Hop.ASK
+
+
+def _decide_held(i: Incident, now: datetime, reminder_s: float) -> Hop:
+    if i.release:
+        return Hop.RELEASE
+    return Hop.REMIND if (now - i.changed_at).total_seconds() >= reminder_s else Hop.REST
 
 
 def _decide_asked(i: Incident, now: datetime, remind_at: float) -> Hop:

@@ -12,7 +12,6 @@ from bot.core.incident import Incident, Phase
 from bot.core.model import Actor, Digest, IncidentId
 from bot.core.settings import Slack
 from bot.engine.desk import Desk
-from bot.engine.ports import Clock
 
 
 class Reply(StrEnum):
@@ -38,10 +37,9 @@ class Answer:
 
 
 class Approvals:
-    def __init__(self, desk: Desk, slack: Slack, clock: Clock) -> None:
+    def __init__(self, desk: Desk, slack: Slack) -> None:
         self._desk = desk
         self._slack = slack
-        self._clock = clock
         self._first: dict[IncidentId, int] = {}
         """Incident -> number of the plan that was answered; an answer counts once per plan."""
 
@@ -60,15 +58,15 @@ class Approvals:
             return Reply.NOT_WAITING, f"Incident {incident.id} is part of a storm now; `imsbot repair` picks it."
         if incident.phase not in {Phase.PLANNED, Phase.ASKED} or incident.plan is None:
             return Reply.NOT_WAITING, f"Incident {incident.id} waits for no answer: it is {incident.phase}."
+        if worker.expired:
+            return Reply.NOT_WAITING, f"Incident {incident.id} has expired; `imsbot repair` asks again."
         if incident.plan.digest != answer.digest:
             return (
                 Reply.SUPERSEDED,
                 "The plan has changed since this card was drawn; look at the new one and answer that.",
             )
         self._first[incident.id] = incident.plans_made
-        worker.tell(
-            e.Answered(at=self._clock.now(), actor=answer.actor, approve=answer.approve, digest=answer.digest)
-        )
+        worker.tell(e.Answered(at=worker.now(), actor=answer.actor, approve=answer.approve, digest=answer.digest))
         return Reply.ACCEPTED, "Approved." if answer.approve else "Denied."
 
     def _answered(self, incident: Incident) -> bool:

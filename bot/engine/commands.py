@@ -5,17 +5,16 @@ from bot.core.incident import Phase
 from bot.core.model import Actor, Digest, IncidentId, Target, TargetKind
 from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.desk import Desk
-from bot.engine.ports import Clock, World
+from bot.engine.ports import World
 
 
 class Commands:
     """Each method returns (whether it was taken, a sentence, the incident's id or "")."""
 
-    def __init__(self, desk: Desk, approvals: Approvals, world: World, clock: Clock) -> None:
+    def __init__(self, desk: Desk, approvals: Approvals, world: World) -> None:
         self._desk = desk
         self._approvals = approvals
         self._world = world
-        self._clock = clock
 
     def answer(self, incident_id: str, digest: str, approve: bool, actor: Actor) -> tuple[bool, str, str]:
         incident = self._desk.find(incident_id)
@@ -39,7 +38,7 @@ class Commands:
         if not held:
             return False, f"No incident is held on {node_name}.", ""
         for worker in held:
-            worker.tell(e.ReleaseAsked(at=self._clock.now(), actor=actor))
+            worker.tell(e.ReleaseAsked(at=worker.now(), actor=actor))
         ids = ", ".join(w.incident.id for w in held)
         return True, f"Giving back what is ours on {node_name} (incident {ids}).", held[0].incident.id
 
@@ -53,5 +52,5 @@ class Commands:
                 f"Incident {incident_id} is {worker.incident.phase}; there is no plan to stop.",
                 incident_id,
             )
-        worker.tell(e.AbortAsked(at=self._clock.now(), actor=actor))
+        worker.tell(e.AbortAsked(at=worker.now(), actor=actor))
         return True, f"Incident {incident_id} stops before its next command and undoes what it did.", incident_id

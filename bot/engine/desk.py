@@ -163,7 +163,7 @@ class Desk:
         known = [*([worker.incident] if worker else []), *self._past_of(target)]
         sighting = named_before(sighting, known)
         if worker is not None:
-            worker.tell(e.Sighted(at=self._parts.clock.now(), sighting=sighting))
+            worker.tell(e.Sighted(at=worker.now(), sighting=sighting))
             return worker.incident.id
         quiet = quiet_of(
             sighting.family, self._past_of(target), self._parts.clock.now(), self._parts.settings.limits
@@ -241,7 +241,7 @@ class Desk:
         if worker is None:
             return self._open(target, None, actor)
         if worker.incident.phase is Phase.UNASKED or worker.unasking:
-            worker.tell(e.Picked(at=self._parts.clock.now(), actor=actor))
+            worker.tell(e.Picked(at=worker.now(), actor=actor))
         return worker.incident.id
 
     def held_on(self, node: str) -> Iterable[Worker]:

@@ -5,7 +5,6 @@ done is in the journal, what is true is in the facts, so there is no state of it
 """
 
 from contextlib import AsyncExitStack
-from typing import Protocol
 
 import structlog
 
@@ -13,9 +12,10 @@ from bot.core import entries as e
 from bot.core.errors import BotError, JournalError, TemporaryError
 from bot.core.facts import Facts
 from bot.core.incident import Incident, Phase, StepProgress
-from bot.core.model import Diagnosis, Family, Plan
+from bot.core.model import Diagnosis, Family, Mode, Plan
 from bot.core.plan import within
-from bot.engine.look import Conclusion, Subject
+from bot.engine.look import Subject
+from bot.engine.owner import Owner
 from bot.engine.parts import Parts
 from bot.engine.ports import Lease, NodeShell
 from bot.engine.runner import Runner, StepFailed, Stopping, TakenOver
@@ -25,28 +25,6 @@ log = structlog.get_logger(__name__)
 
 FLEET_RETRY_S = 1.0
 INTERRUPTED_RETRY_S = 3.0
-
-
-class Owner(Protocol):
-    """The worker, as a repair sees it."""
-
-    @property
-    def incident(self) -> Incident: ...
-
-    @property
-    def stopping(self) -> bool: ...
-
-    async def record(self, entry: e.Entry) -> None: ...
-
-    async def drain_inbox(self) -> None: ...
-
-    async def wait(self, timeout_s: float) -> None: ...
-
-    async def conclude(self, conclusion: Conclusion) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def hold(self, why: str) -> None: ...
 
 
 class Repair:
@@ -104,9 +82,9 @@ class Repair:
 
     async def _with_lease(self, lease: Lease, shell: NodeShell | None) -> None:
         epoch = await self._take_node(lease, shell)
-        if not self._incident.starts and not await self._still_approved(shell):
+        if not self._incident.starts and not (await self._still_approved(shell) and await self._owner.may_start()):
             return
-        await self._owner.record(e.Started(at=self._parts.clock.now(), epoch=epoch, holder=self._parts.journal.id))
+        await self._owner.record(e.Started(at=self._owner.now(), epoch=epoch, holder=self._parts.journal.id))
         runner = Runner(
             owner=self._owner,
             gather=self._gather,
@@ -145,10 +123,16 @@ class Repair:
         approved = self._incident.plan
         assert approved is not None
         conclusion = await self._parts.looker.look(Subject.of(self._incident), shell)
-        if isinstance(conclusion, Plan) and within(conclusion, approved):
+        if isinstance(conclusion, Plan) and within(conclusion, approved) and self._licensed(conclusion):
             return True
         await self._owner.conclude(conclusion)
         return False
+
+    def _licensed(self, now: Plan) -> bool:
+        """A person approved this very plan, or no rule that matches by now wants one to (invariant 2)."""
+        answer, plan = self._incident.answer, self._incident.plan
+        approved = answer is not None and plan is not None and answer.approve and answer.digest == plan.digest
+        return approved or now.approval is Mode.NONE
 
     async def _gather(self, shell: NodeShell | None, with_node: bool, progress: StepProgress) -> Facts:
         return await self._parts.looker.facts(
@@ -167,7 +151,7 @@ class Repair:
     async def _fail(self, failed: StepFailed) -> None:
         await self._owner.record(
             e.Failed(
-                at=self._parts.clock.now(),
+                at=self._owner.now(),
                 step=failed.step,
                 why=failed.failure.why,
                 verdict=failed.failure.verdict,
@@ -178,7 +162,7 @@ class Repair:
         assert self._incident.plan is not None
         steps = undo_plan(self._incident.plan, self._incident.acted)
         await self._owner.record(
-            e.UndoPlanned(at=self._parts.clock.now(), steps=tuple(step.planned() for step in steps))
+            e.UndoPlanned(at=self._owner.now(), steps=tuple(step.planned() for step in steps))
         )
 
     async def _undo(self, runner: Runner) -> None:

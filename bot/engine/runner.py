@@ -7,7 +7,7 @@ Lease and nobody who took over (2, 7), no new command once we stop (5), one unit
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import structlog
 
@@ -19,6 +19,7 @@ from bot.core.incident import Incident, StepProgress
 from bot.core.marks import HOLD, cordoned_by, hold_reason
 from bot.core.names import unit_name
 from bot.core.objects import Node
+from bot.engine.owner import Owner
 from bot.engine.ports import Clock, Cluster, Lease, NodeShell, World
 from bot.steps import decode
 
@@ -49,21 +50,6 @@ class StepFailed(Exception):
         super().__init__(failure.why)
         self.step = step
         self.failure = failure
-
-
-class Owner(Protocol):
-    """The worker that owns the incident and is the only one to write its entries."""
-
-    @property
-    def incident(self) -> Incident: ...
-
-    @property
-    def stopping(self) -> bool: ...
-
-    async def record(self, entry: e.Entry) -> None: ...
-
-    async def drain_inbox(self) -> None:
-        """Journal what people and the watch said meanwhile."""
 
 
 GatherFacts = Callable[[NodeShell | None, bool, StepProgress], Awaitable[Facts]]
@@ -122,7 +108,7 @@ class Runner:
             await self._settle(progress.pending)
             return
         if progress.began is None:
-            await self._owner.record(e.StepBegan(at=self._clock.now(), name=name, undo=self._undoing))
+            await self._owner.record(e.StepBegan(at=self._owner.now(), name=name, undo=self._undoing))
             return
         step = decode(progress.planned)
         facts = await self._gather(self._shell, step.needs_node, progress)
@@ -135,7 +121,7 @@ class Runner:
             case Done(evidence=evidence, verdict=verdict):
                 await self._owner.record(
                     e.StepEnded(
-                        at=self._clock.now(), name=name, evidence=evidence, verdict=verdict, undo=self._undoing
+                        at=self._owner.now(), name=name, evidence=evidence, verdict=verdict, undo=self._undoing
                     )
                 )
             case Fail():
@@ -181,7 +167,7 @@ class Runner:
     def _intend(self, step: str, key: str, purpose: str, **what: object) -> e.Intended:
         seq = self._owner.incident.last_seq + 1
         return e.Intended(
-            at=self._clock.now(),
+            at=self._owner.now(),
             seq=seq,
             step=step,
             key=key,
@@ -236,7 +222,7 @@ class Runner:
         await self._end(act, outcome)
 
     async def _end(self, act: e.Intended, outcome: Outcome) -> None:
-        await self._owner.record(e.Ended(at=self._clock.now(), seq=act.seq, outcome=outcome))
+        await self._owner.record(e.Ended(at=self._owner.now(), seq=act.seq, outcome=outcome))
         log.info(
             "act ended",
             incident=self._owner.incident.id,

@@ -1,44 +1,27 @@
 """Brings an incident's card to people: patiently for a question, once for the last word."""
 
-from typing import Protocol
-
 import structlog
 
 from bot.core import entries as e
 from bot.core.errors import BotError, JournalError, TemporaryError
-from bot.core.incident import Incident
-from bot.engine.ports import Cards, Clock
+from bot.engine.owner import Owner
+from bot.engine.ports import Cards
 
 log = structlog.get_logger(__name__)
 
 BACKOFF_S = (1.0, 3.0, 10.0, 30.0)
 
 
-class Owner(Protocol):
-    """The worker, as far as telling needs it."""
-
-    @property
-    def incident(self) -> Incident: ...
-
-    @property
-    def stopping(self) -> bool: ...
-
-    async def record(self, entry: e.Entry) -> None: ...
-
-    async def wait(self, timeout_s: float) -> None: ...
-
-
 class Telling:
-    def __init__(self, cards: Cards, clock: Clock, owner: Owner) -> None:
+    def __init__(self, cards: Cards, owner: Owner) -> None:
         self._cards = cards
-        self._clock = clock
         self._owner = owner
 
     async def deliver(self) -> None:
-        """Until the service has the card, refuses it, or the question was answered by another door meanwhile."""
+        """Until the service has the card, refuses it, or something was said meanwhile that comes first."""
         attempt = 0
-        while not self._owner.stopping:
-            phase = self._owner.incident.phase
+        stands = self._owner.incident.standing
+        while not self._owner.stopping and self._owner.incident.standing == stands:
             try:
                 await self._deliver()
                 return
@@ -46,12 +29,6 @@ class Telling:
                 log.warning("card not delivered yet", incident=self._owner.incident.id, error=str(error))
                 await self._owner.wait(error.retry_after_s or BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
                 attempt += 1
-            if (
-                self._owner.incident.phase is not phase
-                or self._owner.incident.answer
-                or self._owner.incident.abort
-            ):
-                return
 
     async def _deliver(self) -> None:
         """Raises TemporaryError. A service that refuses the card for good leaves the terminal as the only door."""
@@ -63,7 +40,7 @@ class Telling:
             log.error("card refused", incident=self._owner.incident.id, error=str(error))
             return
         if ref is not None and ref != self._owner.incident.card:
-            await self._owner.record(e.CardPosted(at=self._clock.now(), ref=ref))
+            await self._owner.record(e.CardPosted(at=self._owner.now(), ref=ref))
 
     async def deliver_last(self) -> None:
         """The last state of a card matters most; while the service is down it stays wanted (`Cards.show`)."""

@@ -9,25 +9,23 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import assert_never
 
+import msgspec
 import structlog
 
 from bot.core import entries as e
-from bot.core.errors import BotError, JournalError, TemporaryError
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import Hop, advance, decide, reminder_at
-from bot.core.model import Diagnosis, Family, Plan, Sighting, TargetKind
+from bot.core.model import Diagnosis, Family, Plan, Sighting
 from bot.core.outcome import closing
 from bot.core.plan import what_changed
-from bot.engine.look import Conclusion, Subject
+from bot.engine.look import Conclusion
 from bot.engine.parts import Parts
+from bot.engine.planning import Planning
 from bot.engine.repair import Repair
-from bot.engine.telling import BACKOFF_S, Telling
+from bot.engine.telling import Telling
 from bot.steps.planner import Nothing, undo_plan
 
 log = structlog.get_logger(__name__)
-
-LOOK_TRIES = 4
-"""Looks at a target that cannot be read, before people are told that it cannot."""
 
 SIGHTINGS_KEPT = 50
 
@@ -48,10 +46,12 @@ class Worker:
         """Its question is being taken back: no answer counts any more."""
         self._parts = parts
         self._repair = Repair(parts, self)
-        self._telling = Telling(parts.cards, parts.clock, self)
+        self._planning = Planning(parts, self)
+        self._telling = Telling(parts.cards, self)
+        self._considered: frozenset[Family] = frozenset()
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         """`None` only wakes the worker."""
-        self._anchor: tuple[datetime, float] | None = None
+        self._anchor = (incident.changed_at, parts.clock.monotonic())
 
     def tell(self, message: Message) -> None:
         """Put a message into the inbox; journaled before anything else happens."""
@@ -84,9 +84,11 @@ class Worker:
             await self._hop_once()
 
     async def record(self, entry: e.Entry) -> None:
+        now = self.now()
+        if entry.at < self.incident.changed_at:
+            entry = msgspec.structs.replace(entry, at=now)
         await self._parts.journal.append(self.incident.id, entry)
-        if isinstance(entry, e.Asked | e.Answered):
-            self._anchor = (entry.at, self._parts.clock.monotonic())
+        self._anchor = (now, self._parts.clock.monotonic())
         self.incident = advance(self.incident, entry)
         self._parts.cards.show(self.incident)
         log.info(
@@ -96,45 +98,46 @@ class Worker:
             phase=self.incident.phase.value,
         )
 
-    def _now(self) -> datetime:
-        """Wall time, but never behind what passed since the question or its answer: a clock that is set back
-        does not extend an approval (design.md invariant 1)."""
-        now = self._parts.clock.now()
-        if self._anchor is None:
-            return now
+    def now(self) -> datetime:
+        """Wall time, but never behind the last entry and what passed since: a clock that is set back extends no
+        approval and no wait (design.md invariant 1)."""
         at, then = self._anchor
-        return max(now, at + timedelta(seconds=self._parts.clock.monotonic() - then))
+        return max(self._parts.clock.now(), at + timedelta(seconds=self._parts.clock.monotonic() - then))
+
+    @property
+    def expired(self) -> bool:
+        """Nobody's answer counts any more, even if the worker has not come to close the incident yet."""
+        asked = self.incident.asked
+        return self.incident.phase is Phase.ASKED and asked is not None and self.now() >= asked.expires_at
 
     async def drain_inbox(self) -> None:
         while not self._inbox.empty():
             await self._take(self._inbox.get_nowait())
 
     async def _take(self, message: Message | None) -> None:
+        if isinstance(message, e.Unasked):
+            self.unasking = False
+        if message is not None and self._counts(message):
+            await self.record(message)
+
+    def _counts(self, message: Message) -> bool:
+        """Whether it still says something where the incident stands: it may have crossed an answer or an end."""
+        i = self.incident
         match message:
-            case None:
-                pass
-            case e.Sighted():
-                await self._take_sighting(message)
+            case e.Sighted(sighting=sighting):
+                return self._is_new(sighting)
             case e.Answered():
-                if self.incident.phase in {Phase.PLANNED, Phase.ASKED} and self.incident.answer is None:
-                    await self.record(message)
+                return i.phase in {Phase.PLANNED, Phase.ASKED} and i.answer is None
             case e.Unasked():
-                self.unasking = False
-                if self.incident.phase in _NOT_BEGUN and self.incident.answer is None:
-                    await self.record(message)
+                return i.phase in _NOT_BEGUN and i.answer is None
+            case e.Picked():
+                return i.phase is Phase.UNASKED
             case e.ReleaseAsked():
-                if self.incident.phase is Phase.HELD:
-                    await self.record(message)
-                    await self._give_back()
-            case e.AbortAsked() | e.Picked():
-                await self.record(message)
+                return i.phase is Phase.HELD
+            case e.AbortAsked():
+                return i.open
             case _:
                 assert_never(message)
-
-    async def _take_sighting(self, sighted: e.Sighted) -> None:
-        if self._is_new(sighted.sighting):
-            await self.record(sighted)
-            await self._replan_if_waiting()
 
     def _is_new(self, sighting: Sighting) -> bool:
         """Not known yet; beyond the limit only a new family is worth an entry."""
@@ -154,18 +157,10 @@ class Worker:
         await self._take(message)
 
     async def _hop_once(self) -> None:
-        incident = self.incident
-        if incident.abort and not incident.starts:
-            await self.close()
+        if self._must_look_again:
+            await self._look_again()
             return
-        approval = self._parts.settings.approval
-        hop = decide(
-            incident,
-            self._now(),
-            remind_at=approval.reminder_at,
-            start_within_s=approval.start_within_s,
-            held_reminder_s=approval.held_reminder_s,
-        )
+        hop = self._hop()
         match hop:
             case Hop.PLAN | Hop.REASK:
                 await self._plan()
@@ -174,12 +169,11 @@ class Worker:
             case Hop.AWAIT_ANSWER:
                 await self._await_answer()
             case Hop.REMIND:
-                await self.record(e.Reminded(at=self._parts.clock.now()))
-            case Hop.START if incident.phase is Phase.PLANNED:
-                await self._telling.deliver()
-                await self._repair.run()
+                await self.record(e.Reminded(at=self.now()))
             case Hop.START | Hop.ACT | Hop.UNDO:
-                await self._repair.run()
+                await self._go_on(hop)
+            case Hop.RELEASE:
+                await self._give_back()
             case Hop.CLOSE | Hop.EXPIRE:
                 await self.close()
             case Hop.REST:
@@ -187,43 +181,38 @@ class Worker:
             case _:
                 assert_never(hop)
 
+    def _hop(self) -> Hop:
+        approval = self._parts.settings.approval
+        return decide(
+            self.incident,
+            self.now(),
+            remind_at=approval.reminder_at,
+            start_within_s=approval.start_within_s,
+            held_reminder_s=approval.held_reminder_s,
+        )
+
+    async def _go_on(self, hop: Hop) -> None:
+        if hop is Hop.START and self.incident.phase is Phase.PLANNED:
+            # No approval is needed, and people see the plan before it begins all the same.
+            await self._telling.deliver()
+            if not await self.may_start():
+                return
+        await self._repair.run()
+
+    async def may_start(self) -> bool:
+        """Asked after every pause before the first act: people and the clock go on meanwhile."""
+        await self.drain_inbox()
+        return not self._must_look_again and self._hop() is Hop.START
+
     # Hop 4: facts and plan
 
     async def _plan(self) -> None:
-        conclusion = await self._look_patiently()
-        await self.conclude(conclusion)
-
-    async def _look_patiently(self) -> Conclusion:
-        """A target that cannot be read is a diagnosis in the end: people must hear of it."""
-        for delay_s in (*BACKOFF_S[: LOOK_TRIES - 1], None):
-            try:
-                if self.incident.target.kind is TargetKind.CHOOSE_NODE:
-                    chosen = await self._choose()
-                    if chosen is not None:
-                        return chosen
-                return await self._parts.looker.look(Subject.of(self.incident))
-            except TemporaryError as error:
-                if delay_s is None:
-                    return _unreadable(self.incident, error)
-                await self.wait(error.retry_after_s or delay_s)
-            except JournalError:
-                raise
-            except BotError as error:
-                return _unreadable(self.incident, error)
-        raise AssertionError("the last try returns")
-
-    async def _choose(self) -> Diagnosis | None:
-        """Names the node of a choose-node incident; `None` when it did."""
-        choice = await self._parts.looker.choose(Subject.of(self.incident))
-        if isinstance(choice, Diagnosis):
-            return choice
-        await self.record(
-            e.Chosen(at=self._parts.clock.now(), node=choice.node, why=choice.why, runners_up=choice.runners_up)
-        )
-        return None
+        conclusion = await self._planning.conclude()
+        if conclusion is not None:
+            await self.conclude(conclusion)
 
     async def conclude(self, conclusion: Conclusion) -> None:
-        now = self._parts.clock.now()
+        now = self.now()
         match conclusion:
             case Plan():
                 old = self.incident.plan
@@ -237,24 +226,37 @@ class Worker:
             case _:
                 assert_never(conclusion)
 
-    async def _replan_if_waiting(self) -> None:
-        """A further family may need more than what people were asked about: then they are asked anew."""
-        if self.incident.phase not in {Phase.PLANNED, Phase.ASKED}:
+    @property
+    def _must_look_again(self) -> bool:
+        """A further family may need more than what people are asked about."""
+        i = self.incident
+        waits = i.plan is not None and i.answer is None and i.phase in {Phase.PLANNED, Phase.ASKED}
+        return waits and not self._families_asked.issuperset(i.families)
+
+    @property
+    def _families_asked(self) -> frozenset[Family]:
+        """Those that the plan in question was made for, or found to be enough for."""
+        plan = self.incident.plan
+        return self._considered | frozenset(plan.families if plan else ())
+
+    async def _look_again(self) -> None:
+        """The question stays when its plan serves the further family as it is; else people are asked anew."""
+        conclusion = await self._planning.conclude()
+        if conclusion is None:
             return
-        old = self.incident.plan
-        conclusion = await self._look_patiently()
-        if isinstance(conclusion, Plan) and old is not None and conclusion.digest == old.digest:
-            return
-        await self.conclude(conclusion)
+        self._considered = frozenset(self.incident.families)
+        if not (isinstance(conclusion, Plan) and _same_question(conclusion, self.incident.plan)):
+            await self.conclude(conclusion)
 
     # Hop 5: ask, holding nothing
 
     async def _ask(self) -> None:
         assert self.incident.plan is not None
+        stands = self.incident.standing
         await self._telling.deliver()
-        if self.incident.phase is not Phase.PLANNED:
+        if self.incident.standing != stands:
             return
-        now = self._parts.clock.now()
+        now = self.now()
         expires_at = now + timedelta(seconds=self._parts.settings.approval.expires_s)
         await self.record(e.Asked(at=now, digest=self.incident.plan.digest, expires_at=expires_at))
 
@@ -264,31 +266,24 @@ class Worker:
         moments = [asked.expires_at]
         if not self.incident.reminded:
             moments.append(reminder_at(asked, self._parts.settings.approval.reminder_at))
-        left_s = (min(moments) - self._now()).total_seconds()
+        left_s = (min(moments) - self.now()).total_seconds()
         await self.wait(max(0.01, left_s))
 
     async def _give_back(self) -> None:
         """`release`: only what is still ours is given back; files stay as they are."""
-        assert self.incident.plan is not None
-        steps = undo_plan(self.incident.plan, self.incident.acted, release=True)
-        await self.record(
-            e.UndoPlanned(at=self._parts.clock.now(), steps=tuple(s.planned() for s in steps), release=True)
-        )
+        plan = self.incident.plan
+        steps = undo_plan(plan, self.incident.acted, release=True) if plan else ()
+        await self.record(e.UndoPlanned(at=self.now(), steps=tuple(s.planned() for s in steps), release=True))
 
     async def hold(self, why: str) -> None:
-        await self.record(e.Held(at=self._parts.clock.now(), why=why))
+        await self.record(e.Held(at=self.now(), why=why))
         await self._telling.deliver_last()
 
     async def close(self, *, evidence: str = "") -> None:
-        end = closing(self.incident, self._parts.clock.now(), evidence)
+        end = closing(self.incident, self.now(), evidence)
         await self.record(end)
         await self._telling.deliver_last()
 
 
-def _unreadable(incident: Incident, error: BotError) -> Diagnosis:
-    family = incident.families[-1] if incident.families else Family.AMBIGUOUS
-    return Diagnosis(
-        family,
-        f"{incident.target.name} could not be looked at: {error}",
-        guidance=("Unknown is not absent: nothing was planned. Cure the cause, then `imsbot repair`.",),
-    )
+def _same_question(new: Plan, old: Plan | None) -> bool:
+    return old is not None and (new.digest, new.approval) == (old.digest, old.approval)

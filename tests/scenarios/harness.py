@@ -12,7 +12,8 @@ from bot.core.entries import History
 from bot.core.errors import UnreachableError
 from bot.core.facts import NodeFacts
 from bot.core.incident import Incident, Phase
-from bot.core.model import Actor, CardRef, Family, IncidentId, Sighting, Target, TargetKind
+from bot.core.model import Actor, CardRef, Family, IncidentId, Mode, Sighting, Target, TargetKind
+from bot.core.rules import RuleSet
 from bot.core.settings import Settings
 from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.commands import Commands
@@ -107,14 +108,22 @@ class Stage:
         self.leases = SimulatedLeases()
         self.journal = MemoryJournal()
         self.cards = PaperCards()
+        self.approvals: dict[Family, Mode] = {}
+        """What the site's rules say instead of ours."""
 
     def _facts(self, raw: bytes) -> NodeFacts:
         return next(node for node in self.cluster.nodes if node.name == raw.decode()).facts()
 
+    def _rules(self) -> RuleSet:
+        ours = load_rules()
+        return RuleSet(
+            tuple(r.model_copy(update={"approval": self.approvals.get(r.family, r.approval)}) for r in ours.rules)
+        )
+
     @asynccontextmanager
     async def engine(self) -> AsyncIterator["Engine"]:
         """A running engine; at the end of the block it is killed, not stopped."""
-        rules = load_rules()
+        rules = self._rules()
         nodes = SimulatedNodes(self.cluster.nodes, self.net)
         looker = Looker(
             settings=self.settings,
@@ -172,8 +181,8 @@ class Engine:
     def __init__(self, stage: Stage, desk: Desk) -> None:
         self.stage = stage
         self.desk = desk
-        self.approvals = Approvals(desk, stage.settings.slack, stage.clock)
-        self.commands = Commands(desk, self.approvals, QuietWorld(stage.clock), stage.clock)  # type: ignore[arg-type]
+        self.approvals = Approvals(desk, stage.settings.slack)
+        self.commands = Commands(desk, self.approvals, QuietWorld(stage.clock))  # type: ignore[arg-type]
 
     def sight(self, family: Family = Family.HANDLER_NOT_CONFIGURED, target: Target = TARGET) -> IncidentId | None:
         return self.desk.sight(target, self.stage.sighting(family))

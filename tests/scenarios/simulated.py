@@ -4,6 +4,7 @@ It knows commands by their keys, as the journal names them; what the commands do
 (`tests/unit/steps`, `tests/sandbox`). A unit runs once for ever, whatever the engine asks.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -219,6 +220,8 @@ class SimulatedShell:
     async def read(self, script: str) -> bytes:
         """The name of the node: the harness parses it into that node's facts."""
         self._net.check()
+        if self._net.slow_s:
+            await asyncio.sleep(self._net.slow_s)
         return self._node.name.encode()
 
     async def mint_epoch(self, at_least: int, holder: str) -> int:
@@ -242,9 +245,10 @@ class SimulatedShell:
 
 @dataclass
 class Network:
-    """Whether nodes can be reached."""
+    """Whether nodes can be reached, and how long their facts take."""
 
     down: bool = False
+    slow_s: float = 0.0
 
     def check(self) -> None:
         if self.down:

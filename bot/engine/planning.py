@@ -1,0 +1,72 @@
+"""Hop 4 of one incident: a patient look at its target, and whether what it found still answers the question.
+
+A look takes time, and people and the watch go on talking meanwhile. Whatever they say is journaled before the
+conclusion is drawn; if it changed where the incident stands, the conclusion is thrown away and the worker decides
+anew. So an answer is never applied to a plan that replaced its own, and no conclusion overrides a person.
+"""
+
+from bot.core import entries as e
+from bot.core.errors import BotError, JournalError, TemporaryError
+from bot.core.incident import Incident
+from bot.core.model import Diagnosis, Family, TargetKind
+from bot.engine.look import Conclusion, Subject
+from bot.engine.owner import Owner
+from bot.engine.parts import Parts
+from bot.engine.telling import BACKOFF_S
+
+LOOK_TRIES = 4
+"""Looks at a target that cannot be read, before people are told that it cannot."""
+
+
+class Planning:
+    def __init__(self, parts: Parts, owner: Owner) -> None:
+        self._parts = parts
+        self._owner = owner
+
+    async def conclude(self) -> Conclusion | None:
+        """What a look at the target says; `None` when something was said meanwhile that comes first."""
+        stands = self._owner.incident.standing
+        for delay_s in (*BACKOFF_S[: LOOK_TRIES - 1], None):
+            try:
+                found = await self._look()
+            except JournalError:
+                raise
+            except TemporaryError as error:
+                if delay_s is not None:
+                    await self._owner.wait(error.retry_after_s or delay_s)
+                    if self._owner.incident.standing != stands:
+                        return None
+                    continue
+                found = _unreadable(self._owner.incident, error)
+            except BotError as error:
+                found = _unreadable(self._owner.incident, error)
+            await self._owner.drain_inbox()
+            return found if self._owner.incident.standing == stands else None
+        raise AssertionError("the last try returns")
+
+    async def _look(self) -> Conclusion:
+        if self._owner.incident.target.kind is TargetKind.CHOOSE_NODE:
+            chosen = await self._choose()
+            if chosen is not None:
+                return chosen
+        return await self._parts.looker.look(Subject.of(self._owner.incident))
+
+    async def _choose(self) -> Diagnosis | None:
+        """Names the node of a choose-node incident; `None` when it did."""
+        choice = await self._parts.looker.choose(Subject.of(self._owner.incident))
+        if isinstance(choice, Diagnosis):
+            return choice
+        await self._owner.record(
+            e.Chosen(at=self._owner.now(), node=choice.node, why=choice.why, runners_up=choice.runners_up)
+        )
+        return None
+
+
+def _unreadable(incident: Incident, error: BotError) -> Diagnosis:
+    """A target that cannot be read is a diagnosis in the end: people must hear of it."""
+    family = incident.families[-1] if incident.families else Family.AMBIGUOUS
+    return Diagnosis(
+        family,
+        f"{incident.target.name} could not be looked at: {error}",
+        guidance=("Unknown is not absent: nothing was planned. Cure the cause, then `imsbot repair`.",),
+    )
