@@ -18,7 +18,9 @@ from tests.sandbox.whole.process import Record
 _MOST_KILLS = 5
 _ENTRIES = 110
 """About as many as a whole story without chaos journals."""
-_OTHERS = 10
+_APART = 10
+_KINDS = ("ssh", "500", "410", "drop", "reply")
+_OTHERS = 5
 _LONGEST_PAUSE_S = 0.6
 
 
@@ -62,11 +64,11 @@ class Chaos:
         self._sandbox.api.faults.clear()
 
     def _draw(self) -> list[_Blow]:
-        kills = self._random.sample(range(1, _ENTRIES), self._random.randint(3, _MOST_KILLS))
-        others = [
-            (self._random.randrange(1, _ENTRIES), self._random.choice(("ssh", "500", "410", "drop", "reply")))
-            for _ in range(_OTHERS)
-        ]
+        """Everything at least once; kills apart from each other, so that each meets a running bot."""
+        slots = self._random.sample(range(_ENTRIES // _APART), self._random.randint(3, _MOST_KILLS))
+        kills = [1 + slot * _APART + self._random.randrange(_APART - 1) for slot in slots]
+        kinds = [*_KINDS, *self._random.choices(_KINDS, k=_OTHERS)]
+        others = [(self._random.randrange(1, _ENTRIES), kind) for kind in kinds]
         drawn = [*((entry, "kill") for entry in kills), *others]
         return [_Blow(entry, self._random.uniform(0, _LONGEST_PAUSE_S), kind) for entry, kind in sorted(drawn)]
 

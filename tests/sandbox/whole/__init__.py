@@ -6,8 +6,19 @@ all is over). Nothing here knows how a repair looks.
 """
 
 from tests.sandbox.whole.afterwards import complaints
-from tests.sandbox.whole.cards import CardView, cards, find_card
+from tests.sandbox.whole.cards import CardView, answer, cards, find_card
 from tests.sandbox.whole.process import BotDied, BotProcess
 from tests.sandbox.whole.sandbox import Sandbox, Worker, pinned
 
-__all__ = ["BotDied", "BotProcess", "CardView", "Sandbox", "Worker", "cards", "complaints", "find_card", "pinned"]
+__all__ = [
+    "BotDied",
+    "BotProcess",
+    "CardView",
+    "Sandbox",
+    "Worker",
+    "answer",
+    "cards",
+    "complaints",
+    "find_card",
+    "pinned",
+]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.sandbox.slack import Message, SlackServer
+from tests.sandbox.slack import APPROVER, Message, SlackServer, User
 
 _METADATA = "imsbot_incident"
+_TAKEN_WITHIN_S = 8.0
+_TRIES = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +71,27 @@ def find_card(slack: SlackServer, *words: str, since: str = "") -> CardView | No
 
 def thread(slack: SlackServer, card: CardView) -> Sequence[str]:
     return [reply.text for reply in slack.messages(thread_ts=card.message.ts)]
+
+
+async def answer(
+    slack: SlackServer,
+    look: Callable[[], CardView | None],
+    action: str,
+    *,
+    user: User = APPROVER,
+    before_try: Callable[[int], None] = lambda number: None,
+) -> None:
+    """Click like a person: again, while the buttons are still there after a while, because the click got lost.
+
+    `before_try` is called with 1, 2, … before each click. Raises TimeoutError when no click was ever taken.
+    """
+    for number in range(1, _TRIES + 1):
+        card = look()
+        if card is not None and action in card.actions:
+            before_try(number)
+            with suppress(LookupError):  # the card was redrawn since we looked at it
+                await slack.click(card.message.ts, action, user=user)
+        with suppress(TimeoutError):
+            await slack.wait_for(lambda _: (seen := look()) is not None and not seen.actions, _TAKEN_WITHIN_S)
+            return
+    raise TimeoutError(f"no click on {action} was taken in {_TRIES} tries")

@@ -1,0 +1,64 @@
+"""`kill -9` again and again in the middle of one repair: it goes on where it was, and nothing is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from tests.sandbox.controllers import ims_job
+from tests.sandbox.nodes import BARE
+from tests.sandbox.whole import Sandbox, Worker, answer, complaints, find_card, pinned
+from tests.sandbox.whole.afterwards import configurations
+from tests.sandbox.whole.process import Record
+
+BROKEN = "ncn-w001"
+WORKERS = {BROKEN: Worker(BARE), "ncn-w002": Worker(), "ncn-w003": Worker()}
+
+MOMENTS = (("Asked", 1), ("Answered", 1), ("Intended", 1), ("Intended", 5), ("Intended", 9), ("Intended", 13))
+"""Entry, and the how many-th of it: the bot is killed as soon as that was journaled, before or while it acts."""
+
+
+class Killer:
+    """Kills the bot at each moment once and starts it again, as a supervisor does."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._heard: Counter[str] = Counter()
+        self.left = set(MOMENTS)
+
+    def hear(self, record: Record) -> None:
+        event = str(record["event"])
+        self._heard[event] += 1
+        moment = (event, self._heard[event])
+        if moment in self.left:
+            self.left.discard(moment)
+            self._sandbox.bot.kill()
+
+    async def keep_running(self) -> None:
+        while True:
+            await self._sandbox.bot.ended()
+            await self._sandbox.bot.start()
+
+
+async def test_a_repair_survives_kills_at_every_kind_of_moment(tmp_path: Path) -> None:
+    async with Sandbox(tmp_path, WORKERS) as sandbox:
+        before = configurations(sandbox)
+        killer = Killer(sandbox)
+        sandbox.bot.on_record = killer.hear
+        await sandbox.bot.start()
+        keeper = asyncio.create_task(killer.keep_running())
+        job = sandbox.create_job(pinned(ims_job("create"), BROKEN))
+
+        await sandbox.slack.wait_for(lambda slack: find_card(slack, BROKEN), timeout_s=60)
+        await answer(sandbox.slack, lambda: find_card(sandbox.slack, BROKEN), "imsbot-approve")
+        card = await sandbox.slack.wait_for(
+            lambda slack: (card := find_card(slack, BROKEN)) and card.settled and card, timeout_s=150
+        )
+        await sandbox.until(lambda: sandbox.complete(job), 60)
+        keeper.cancel()
+
+        assert "Healed" == card.state
+        assert set() == killer.left
+        assert 0 == await sandbox.bot.stop()
+        assert [] == complaints(sandbox, before)
