@@ -18,23 +18,26 @@ import msgspec
 from bot.core.errors import InputError
 from bot.core.objects import Event, Job, Node, Pod, RuntimeClass, Watched
 from bot.core.replay import Batch, Said, Source
+from bot.core.wording import visible
 from bot.core.world import Kind
 
 STDIN: Final = "-"
 
-_KINDS: Final[Mapping[str, type[Watched]]] = {
-    "Event": Event,
-    "Pod": Pod,
-    "Job": Job,
-    "Node": Node,
-    "RuntimeClass": RuntimeClass,
+_KINDS: Final[Mapping[tuple[str, str], type[Watched]]] = {
+    ("", "Event"): Event,
+    ("events.k8s.io", "Event"): Event,
+    ("", "Pod"): Pod,
+    ("", "Node"): Node,
+    ("batch", "Job"): Job,
+    ("node.k8s.io", "RuntimeClass"): RuntimeClass,
 }
-_LISTED: Final[Mapping[str, Kind]] = {
-    "PodList": Pod,
-    "JobList": Job,
-    "NodeList": Node,
-    "RuntimeClassList": RuntimeClass,
-}
+"""By API group, because others have kinds of the same name (Longhorn has Nodes, Volcano has Jobs)."""
+
+_NAMELESS: Final[Mapping[str, type[Watched]]] = {kind: target for (_, kind), target in _KINDS.items()}
+"""For objects that do not say their group."""
+
+_KEPT: Final[tuple[Kind, ...]] = (Pod, Job, Node, RuntimeClass)
+
 _WATCH_TYPES: Final = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"})
 _SILENT: Final = frozenset({"BOOKMARK", "ERROR"})
 _SPACE: Final = re.compile(r"\s*")
@@ -73,9 +76,9 @@ def parse_source(raw: bytes, name: str) -> Source:
     for line, value in _values(text, name):
         place = _Place(f"{name}:{line}")
         document = place.mapping(value, "a Kubernetes object, a watch line or a List")
-        if "items" in document:
+        if "items" in document or str(document.get("kind", "")).endswith("List"):
             said += _of_list(document, place)
-            listed.update(kind for name, kind in _LISTED.items() if name == document.get("kind"))
+            listed.update(_listed(document))
         else:
             said += _of_document(document, place)
     return Source(tuple(said), frozenset(listed))
@@ -83,7 +86,7 @@ def parse_source(raw: bytes, name: str) -> Source:
 
 def _values(text: str, name: str) -> Iterator[tuple[int, object]]:
     """Each JSON value with the line that it starts on."""
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_nulls)
     position, line = 0, 1
     while True:
         start = _space_ends(text, position)
@@ -94,8 +97,8 @@ def _values(text: str, name: str) -> Iterator[tuple[int, object]]:
             value, position = decoder.raw_decode(text, start)
         except json.JSONDecodeError as error:
             ends = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-            hint = "; the file seems to be cut off" if ends else ""
-            raise InputError(f"{name}:{error.lineno}: not JSON: {error.msg}{hint}") from error
+            hint = "the file seems to be cut off" if ends else "give what kubectl -o json or a watch writes"
+            raise InputError(f"{name}:{error.lineno}: not JSON: {error.msg}; {hint}") from error
         except (ValueError, RecursionError) as error:
             raise InputError(f"{name}:{line}: not JSON as an API server writes it: {error}") from error
         yield line, value
@@ -111,31 +114,65 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not a JSON number")
 
 
+def _without_nulls(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Kubernetes means the same by null and by nothing."""
+    return {key: value for key, value in pairs if value is not None}
+
+
 def _of_list(document: Mapping[str, Any], place: "_Place") -> tuple[Said, ...]:
-    kind = str(document.get("kind") or "").removesuffix("List")
-    items = document["items"] if document["items"] is not None else []
+    items, kind = document.get("items", []), _Type.of(document)
     if not isinstance(items, list):
-        raise place.fault(f"items of a {kind}List must be a list, this is {_type(items)}")
+        raise place.fault(f"items of a {kind.name} must be a list, this is {_type(items)}")
     things = []
     for index, item in enumerate(items):
         at = _Place(f"{place.name}: items.{index}")
-        if (thing := at.decode(at.mapping(item, "an object"), kind)) is not None:
+        if (thing := at.decode(at.mapping(item, "an object"), kind.of_items)) is not None:
             things.append(thing)
     batch = Batch(tuple(things))
-    return tuple(Said(thing, version=_version(thing), batch=batch) for thing in things)
+    return tuple(Said(thing, batch=batch) for thing in things)
+
+
+def _listed(document: Mapping[str, Any]) -> Iterator[Kind]:
+    """The kind of which this is a whole list, if it is kept."""
+    target = _Type.of(document).of_items.target
+    return (kind for kind in _KEPT if kind is target)
 
 
 def _of_document(document: Mapping[str, Any], place: "_Place") -> tuple[Said, ...]:
     deleted, inner = False, document
-    if "kind" not in document and ("object" in document or document.get("type") in _WATCH_TYPES):
-        kind = document.get("type")
-        if kind not in _WATCH_TYPES:
-            raise place.fault(f"a watch line's type is one of {', '.join(sorted(_WATCH_TYPES))}, this is {kind!r}")
-        if kind in _SILENT:
+    said = str(document.get("type", ""))
+    if "kind" not in document and ("object" in document or said in _WATCH_TYPES):
+        if said not in _WATCH_TYPES:
+            known = ", ".join(sorted(_WATCH_TYPES))
+            raise place.fault(f"a watch line's type is one of {known}, this is {visible(said, 40)!r}")
+        if said in _SILENT:
             return ()
-        deleted, inner = kind == "DELETED", place.mapping(document.get("object"), "the watch line's object")
-    thing = place.decode(inner, "")
-    return () if thing is None else (Said(thing, deleted, _version(thing)),)
+        deleted, inner = said == "DELETED", place.mapping(document.get("object"), "the watch line's object")
+    thing = place.decode(inner, _NOTHING)
+    return () if thing is None else (Said(thing, deleted),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """What a document says that it is."""
+
+    group: str
+    """Empty for the core group, and where it is not said."""
+    name: str
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "_Type":
+        name = document.get("kind")
+        return cls(str(document.get("apiVersion", "")).rpartition("/")[0], name if isinstance(name, str) else "")
+
+    @property
+    def of_items(self) -> "_Type":
+        """The items of an API server's own lists leave it to the list to say what they are."""
+        return _Type(self.group, self.name.removesuffix("List"))
+
+    @property
+    def target(self) -> type[Watched] | None:
+        return _KINDS.get((self.group, self.name)) if self.group else _NAMELESS.get(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,38 +189,24 @@ class _Place:
             raise self.fault(f"{what} is expected, this is {_type(value)}")
         return value
 
-    def decode(self, document: Mapping[str, Any], default_kind: str) -> Watched | None:
+    def decode(self, document: Mapping[str, Any], default: _Type) -> Watched | None:
         """The object, if it is of a kind that is looked at."""
-        kind = document.get("kind") or default_kind
-        if not isinstance(kind, str) or not kind:
+        own = _Type.of(document)
+        kind = own if own.name else _Type(own.group or default.group, default.name)
+        if not kind.name:
             raise self.fault("no Kubernetes object: it has no kind")
-        target = _KINDS.get(kind)
-        if target is None:
+        if (target := kind.target) is None:
             return None
-        fields = _without_nulls(document)
-        fields.setdefault("metadata", {})
-        if target is Event and str(document.get("apiVersion", "")).startswith("events.k8s.io/"):
+        fields = {"metadata": {}, **document}
+        if "regarding" in document and target is Event:
             fields = {_EVENTS_V1.get(key, key): value for key, value in fields.items()}
         try:
             return msgspec.convert(fields, target)
         except msgspec.ValidationError as error:
-            raise self.fault(f"no {kind} as Kubernetes writes it: {error}") from error
+            raise self.fault(f"no {kind.name} as Kubernetes writes it: {error}") from error
 
 
-def _without_nulls(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Kubernetes means the same by null and by nothing; recursion is bounded by the JSON decoder's."""
-    return {key: _cleaned(value) for key, value in document.items() if value is not None}
-
-
-def _cleaned(value: object) -> object:
-    if isinstance(value, dict):
-        return _without_nulls(value)
-    return [_cleaned(item) for item in value if item is not None] if isinstance(value, list) else value
-
-
-def _version(thing: Watched) -> int | None:
-    text = thing.metadata.resource_version
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 20 else None
+_NOTHING: Final = _Type("", "")
 
 
 def _type(value: object) -> str:

@@ -27,7 +27,7 @@ def claims_on(node: Node, pods: Iterable[Pod]) -> tuple[Blocker, ...]:
 
 def owners_in(nodes: Iterable[Node], pods: Iterable[Pod]) -> tuple[Blocker, ...]:
     """Another installer of Kata anywhere: whoever runs it also manages the cluster's RuntimeClasses."""
-    signs = [*(sign for node in nodes for sign in _node_signs(node)), *map(_pod_sign, _installers(pods))]
+    signs = [*(sign for node in nodes for sign in _node_signs(node)), *map(_pod_sign, filter(installs_kata, pods))]
     return (_other_owner("in this cluster", signs),) if signs else ()
 
 
@@ -52,7 +52,7 @@ def _runtime(node: Node) -> Iterator[Blocker]:
 
 
 def _owner(node: Node, pods: Iterable[Pod]) -> Iterator[Blocker]:
-    here = (pod for pod in _installers(pods) if pod.spec.node_name == node.metadata.name)
+    here = (pod for pod in pods if pod.spec.node_name == node.metadata.name and installs_kata(pod))
     signs = [*_node_signs(node), *map(_pod_sign, here)]
     if signs:
         yield _other_owner(f"on {node.metadata.name}", signs)
@@ -73,11 +73,10 @@ def _node_signs(node: Node) -> Iterator[str]:
     )
 
 
-def _installers(pods: Iterable[Pod]) -> Iterator[Pod]:
-    return (pod for pod in pods if pod.status.phase not in ("Succeeded", "Failed") and _is_installer(pod))
-
-
-def _is_installer(pod: Pod) -> bool:
+def installs_kata(pod: Pod) -> bool:
+    """Whether it is a pod of kata-deploy that is not through, by its labels or its DaemonSet."""
+    if pod.status.phase in ("Succeeded", "Failed"):
+        return False
     names = (pod.metadata.label("name"), pod.metadata.label("app.kubernetes.io/name"))
     by_label = any(name == "kata-deploy" or (name or "").startswith("kata-deploy-") for name in names)
     owners = pod.metadata.owner_references or ()

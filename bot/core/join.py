@@ -191,7 +191,7 @@ def _of_choice(case: _Case) -> Iterator[str]:
 
 def _blockers(case: _Case) -> Iterator[Blocker]:
     yield from _of_words(case)
-    pods, node = case.world.pods(), case.node
+    pods, node = case.world.installers(), case.node
     if case.scope is Scope.CLUSTER:
         yield from owners_in(case.nodes, pods)
     elif case.scope is Scope.CHOOSE_NODE and isinstance(case.thing, Pod):

@@ -9,12 +9,17 @@ Source: k8s.io/api core/v1, batch/v1, node/v1, coordination/v1.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from msgspec import Struct, field
 
 KATA_LABEL = "katacontainers.io/kata-runtime"
 """Set to "true" on nodes that can run Kata; the RuntimeClass selects on it (seed procedure)."""
+
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""Kubernetes writes all times with their zone (RFC 3339, in UTC)."""
 
 
 class Obj(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True, gc=False):
@@ -38,8 +43,8 @@ class Meta(Obj, frozen=True):
     uid: str = ""
     resource_version: str = ""
     generate_name: str = ""
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
+    creation_timestamp: Moment | None = None
+    deletion_timestamp: Moment | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     owner_references: tuple[OwnerReference, ...] | None = None
@@ -118,8 +123,8 @@ class Condition(Obj, frozen=True):
     status: str = ""
     reason: str | None = None
     message: str | None = None
-    last_transition_time: datetime | None = None
-    last_heartbeat_time: datetime | None = None
+    last_transition_time: Moment | None = None
+    last_heartbeat_time: Moment | None = None
 
 
 class WaitingState(Obj, frozen=True):
@@ -128,7 +133,7 @@ class WaitingState(Obj, frozen=True):
 
 
 class RunningState(Obj, frozen=True):
-    started_at: datetime | None = None
+    started_at: Moment | None = None
 
 
 class TerminatedState(Obj, frozen=True):
@@ -156,7 +161,7 @@ class PodStatus(Obj, frozen=True):
     conditions: tuple[Condition, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None
     init_container_statuses: tuple[ContainerStatus, ...] | None = None
-    start_time: datetime | None = None
+    start_time: Moment | None = None
     pod_ip: str | None = field(default=None, name="podIP")
 
     @property
@@ -297,7 +302,7 @@ class EventSource(Obj, frozen=True):
 
 class EventSeries(Obj, frozen=True):
     count: int | None = None
-    last_observed_time: datetime | None = None
+    last_observed_time: Moment | None = None
 
 
 class Event(Obj, frozen=True):
@@ -309,9 +314,9 @@ class Event(Obj, frozen=True):
     source: EventSource | None = None
     reporting_component: str | None = ""
     reporting_instance: str | None = ""
-    first_timestamp: datetime | None = None
-    last_timestamp: datetime | None = None
-    event_time: datetime | None = None
+    first_timestamp: Moment | None = None
+    last_timestamp: Moment | None = None
+    event_time: Moment | None = None
     series: EventSeries | None = None
     count: int | None = None
 

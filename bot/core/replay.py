@@ -1,17 +1,16 @@
 """What recorded objects and watch lines would have been made of, one after the other.
 
 The world at a record is what the records up to it have said; the time is the newest that they speak of. A List
-says all its items at once, so an Event in it is joined with the others wherever they stand. Snapshots (of
+says all its items at once, so an Event in it is joined with the others wherever they stand, unless another file
+says something newer of them. Snapshots (of
 `--objects`, of the API server) are asked first, and answer alone for the kinds that they hold.
 
 Pure; reading is `bot/cli/read_objects.py`.
 """
 
-import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 
 from bot.core.classify import classify
 from bot.core.join import Verdict, join
@@ -21,7 +20,7 @@ from bot.core.moments import EPOCH, newest
 from bot.core.objects import Event, Node, Pod, Watched
 from bot.core.rules import RuleSet
 from bot.core.stuck import no_sandbox
-from bot.core.world import Kind, Objects
+from bot.core.world import Kind, Missing, Objects
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +36,13 @@ class Said:
 
     object: Watched
     deleted: bool = False
-    version: int | None = None
-    """Its resourceVersion, where that is a number."""
     batch: Batch | None = None
+
+    @property
+    def version(self) -> int | None:
+        """Its resourceVersion, where that is a number."""
+        text = self.object.metadata.resource_version
+        return int(text) if text.isascii() and text.isdecimal() and len(text) <= 20 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +80,81 @@ class Told:
     verdict: Verdict
 
 
-def merge(sources: Sequence[Source]) -> Iterator[Said]:
-    """By resourceVersion across sources, keeping the order within each; only the items of a List have none.
+def merge(sources: Sequence[Source]) -> tuple[Said, ...]:
+    """One source as it is, several by resourceVersion.
 
     A record without a version stays behind the one that it follows in the input.
     """
+    said = tuple(one for source in sources for one in source.said)
     if len(sources) == 1:
-        yield from sources[0].said
+        return said
+    last, keys = 0, []
+    for one in said:
+        last = last if one.version is None else one.version
+        keys.append(last)
+    return tuple(one for _, one in sorted(zip(keys, said, strict=True), key=lambda pair: pair[0]))
+
+
+@dataclass(slots=True)
+class _OpenList:
+    """A List of which not every item has had its turn."""
+
+    objects: Objects
+    at: datetime
+    untold: int
+
+
+class _Scene:
+    """What is known at a record: all that was said up to it, and the whole List that it stands in."""
+
+    def __init__(self, sources: Sequence[Source], snapshots: Sequence[Snapshot]) -> None:
+        self._snapshots = snapshots
+        self._now = max((snapshot.at for snapshot in snapshots), default=EPOCH)
+        self._so_far = Objects()
+        for source in sources:
+            self._so_far.mark_listed(source.listed)
+        self._lists: dict[Batch, _OpenList] = {}
+
+    def hear(self, said: Said) -> tuple[Objects, datetime]:
+        """The world and the time at the record, itself included."""
+        self._now = max(self._now, newest(said.object))
+        if said.deleted:
+            self._so_far.remove(said.object)
+        else:
+            self._so_far.put(said.object)
+        for batch in [batch for batch, opened in self._lists.items() if not opened.untold]:
+            del self._lists[batch]
+        for batch, opened in self._lists.items():
+            if batch is not said.batch:
+                _overtake(opened.objects, said)
+        if said.batch is None:
+            return self._under_snapshots(self._so_far), self._now
+        opened = self._opened(said.batch)
+        opened.untold -= 1
+        return self._under_snapshots(opened.objects), max(self._now, opened.at)
+
+    def _opened(self, batch: Batch) -> _OpenList:
+        if batch not in self._lists:
+            objects = Objects(below=self._so_far)
+            for item in batch.items:
+                objects.put(item)
+            self._lists[batch] = _OpenList(objects, max(map(newest, batch.items)), len(batch.items))
+        return self._lists[batch]
+
+    def _under_snapshots(self, world: Objects) -> Objects:
+        for snapshot in self._snapshots:
+            world = snapshot.objects.over(world)
+        return world
+
+
+def _overtake(objects: Objects, said: Said) -> None:
+    """What a List says of an object ends when somebody else says something newer."""
+    thing = said.object
+    if isinstance(thing, Event):
         return
-    keyed: list[list[tuple[int, Said]]] = []
-    last = 0
-    for source in sources:
-        keyed.append([])
-        for said in _with_lists_sorted(source.said):
-            last = said.version if said.version is not None else last
-            keyed[-1].append((last, said))
-    yield from (said for _, said in heapq.merge(*keyed, key=lambda pair: pair[0]))
-
-
-def _with_lists_sorted(said: Sequence[Said]) -> Iterator[Said]:
-    for batch, group in groupby(said, key=lambda one: one.batch):
-        items = list(group)
-        versions = [one.version for one in items if one.version is not None]
-        if batch is not None and len(versions) == len(items):
-            items.sort(key=lambda one: one.version or 0)
-        yield from items
+    known = objects.find(type(thing), thing.metadata.namespace, thing.metadata.name)
+    if isinstance(known, Missing) or (Said(known).version or 0) <= (said.version or 0):
+        objects.forget(thing)
 
 
 def tell(
@@ -112,31 +165,11 @@ def tell(
     stuck_after_s: float,
 ) -> Iterator[Told]:
     """The verdict on each Event, Pod and Node record. Deletions only change the world."""
-    so_far = Objects()
-    for source in sources:
-        so_far.mark_listed(source.listed)
-    now = max((snapshot.at for snapshot in snapshots), default=EPOCH)
+    scene = _Scene(sources, snapshots)
     for said in merge(sources):
-        together = said.batch.items if said.batch else (said.object,)
-        now = max(now, *map(newest, together))
-        if said.deleted:
-            so_far.remove(said.object)
-            continue
-        so_far.put(said.object)
-        if isinstance(said.object, Event | Pod | Node):
-            world = _seen_from(said, so_far, snapshots)
+        world, now = scene.hear(said)
+        if not said.deleted and isinstance(said.object, Event | Pod | Node):
             yield Told(said.object, _judge(said.object, world, rules, policy, now, stuck_after_s))
-
-
-def _seen_from(said: Said, so_far: Objects, snapshots: Iterable[Snapshot]) -> Objects:
-    world = so_far
-    if said.batch is not None:
-        world = Objects(below=so_far)
-        for item in said.batch.items:
-            world.put(item)
-    for snapshot in snapshots:
-        world = snapshot.objects.over(world)
-    return world
 
 
 def _judge(

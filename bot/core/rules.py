@@ -27,7 +27,7 @@ GROUPS = frozenset({"handler", "runtime_class", "shim", "path", "annotation"})
 """The named groups that a pattern may capture; the join compares them with the live objects."""
 
 _CODE = r"(?:\s{0,5}: exit status \d{1,3})?(?:: (?:unknown|not found))?"
-"""What containerd appends: how a shim ended that printed the cause; in 1.x the code that it mapped the error to."""
+"""containerd appends how a shim ended that printed the cause, and 1.x the code that it mapped the error to."""
 
 _NODE_STEPS = frozenset(Verb) - {Verb.RUNTIMECLASS}
 
@@ -151,12 +151,14 @@ class Rule(_Part):
     def repairs(self) -> bool:
         return bool(self.steps)
 
-    def match(self, statement: Statement) -> Match | None:
-        """How this rule names the statement, by the innermost cause that it knows; `None` when it does not."""
-        layers = tuple(enumerate(causes(statement.message)))
-        for depth, cause in reversed(layers):
-            for signature in self.signatures:
-                if signature.covers(statement) and (match := self._first(signature, depth, cause)):
+    def match(self, statement: Statement, layers: tuple[str, ...]) -> Match | None:
+        """How this rule names the statement, by the innermost of its layers that it knows; else `None`."""
+        signatures = [signature for signature in self.signatures if signature.covers(statement)]
+        if not signatures:
+            return None
+        for depth in reversed(range(len(layers))):
+            for signature in signatures:
+                if (match := self._first(signature, depth, layers[depth])) is not None:
                     return match
         return None
 
@@ -198,7 +200,8 @@ class RuleSet:
 
     def matches(self, statement: Statement) -> tuple[Match, ...]:
         """Every rule that names the statement's innermost known cause; more than one contradict each other."""
-        found = [match for rule in self.rules if (match := rule.match(statement))]
+        layers = causes(statement.message)
+        found = [match for rule in self.rules if (match := rule.match(statement, layers))]
         deepest = max((match.depth for match in found), default=0)
         return tuple(match for match in found if match.depth == deepest)
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from bot.core.claims import installs_kata
 from bot.core.objects import Job, Node, Observed, Pod, RuntimeClass
 from bot.core.world import Kept, Missing
 
@@ -116,6 +117,9 @@ class WatchedWorld:
     def pods(self) -> Sequence[Pod]:
         """Those of all watched namespaces."""
         return tuple(pod for table in self._pods.values() for pod in table.all())
+
+    def installers(self) -> Sequence[Pod]:
+        return tuple(pod for table in self._pods.values() for pod in table.all() if installs_kata(pod))
 
     def workers(self) -> Sequence[Node]:
         return tuple(n for n in self._nodes.all() if self._worker_names.search(n.metadata.name))
