@@ -42,6 +42,7 @@ from bot.core.settings import Settings
 from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.commands import Commands
 from bot.engine.desk import Desk
+from bot.engine.fleet import Fleet
 from bot.engine.intake import Intake
 from bot.engine.look import Looker
 from bot.engine.parts import Parts
@@ -158,7 +159,7 @@ def _parts(r: Reach, journal: SqliteJournal, cards: Cards, feed: Feed) -> Parts:
         world=feed.world,
         clock=r.clock,
         looker=r.looker,
-        fleet=asyncio.Semaphore(r.settings.limits.concurrent_repairs),
+        fleet=Fleet(r.settings.limits.concurrent_repairs),
     )
 
 

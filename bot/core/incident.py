@@ -85,6 +85,8 @@ class Incident:
     reminded: bool = False
     reminders: int = 0
     """How often people were reminded, of the question or of a held node."""
+    told_at: datetime | None = None
+    """When it was held, or people were last reminded."""
     answer: e.Answered | None = None
     starts: tuple[e.Started, ...] = ()
     steps: tuple[StepProgress, ...] = ()
@@ -115,6 +117,22 @@ class Incident:
         """All that people and the watch may change before a repair has begun: whoever decides something in several
         turns compares it before and after."""
         return self.phase, self.plans_made, self.answer, self.abort, self.families
+
+    @property
+    def touched(self) -> bool:
+        """Whether an act was announced: until then nothing is to be undone, and every look counts again."""
+        return self.last_seq > 0
+
+    @property
+    def under_way(self) -> bool:
+        """Between its first act and its end: its target is ours to finish."""
+        return self.touched and self.phase in {Phase.RUNNING, Phase.UNDOING}
+
+    @property
+    def unsettled(self) -> tuple[e.Intended, ...]:
+        """Commands that may be running on the node this very moment."""
+        acts = (step.pending for step in (*self.steps, *self.undo))
+        return tuple(act for act in acts if act is not None and act.command is not None)
 
     @property
     def open(self) -> bool:

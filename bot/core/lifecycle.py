@@ -86,7 +86,7 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
         case e.Asked():
             return replace(i, phase=Phase.ASKED, asked=record, reminded=False)
         case e.Reminded():
-            return replace(i, reminded=True, reminders=i.reminders + 1)
+            return replace(i, reminded=True, reminders=i.reminders + 1, told_at=record.at)
         case e.Answered():
             return _answered(i, record)
         case e.Started():
@@ -102,7 +102,7 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
             undo = tuple(StepProgress(step) for step in steps)
             return replace(i, phase=Phase.UNDOING, undo=undo, release=release, held="")
         case e.Held(why=why):
-            return replace(i, phase=Phase.HELD, held=why, release=False)
+            return replace(i, phase=Phase.HELD, held=why, release=False, told_at=record.at)
         case e.ReleaseAsked():
             return replace(i, release=True)
         case e.Closed():
@@ -172,7 +172,7 @@ def _step_after(step: StepProgress, record: e.StepBegan | e.Intended | e.Ended |
 
 def decide(i: Incident, now: datetime, *, remind_at: float, start_within_s: float, held_reminder_s: float) -> Hop:
     """The next hop. `remind_at` is the part of the time to answer after which people are reminded."""
-    if (i.diagnosis is not None or i.abort is not None) and i.open and not i.starts:
+    if (i.diagnosis is not None or i.abort is not None) and i.open and not i.touched:
         return Hop.CLOSE
     match i.phase:
         case Phase.OPENED:
@@ -182,11 +182,9 @@ def decide(i: Incident, now: datetime, *, remind_at: float, start_within_s: floa
         case Phase.ASKED:
             return _decide_asked(i, now, remind_at)
         case Phase.APPROVED:
-            assert i.answer is not None
-            late = (now - i.answer.at).total_seconds() > start_within_s
-            return Hop.REASK if late else Hop.START
+            return _decide_start(i, now, start_within_s)
         case Phase.RUNNING:
-            return Hop.UNDO if i.failure or i.abort else Hop.ACT
+            return _decide_running(i, now, start_within_s)
         case Phase.UNDOING:
             return Hop.UNDO
         case Phase.HELD:
@@ -204,10 +202,22 @@ def _decide_planned(i: Incident) -> Hop:
     return Hop.START if i.plan.approval is Mode.NONE else Hop.ASK
 
 
+def _decide_start(i: Incident, now: datetime, start_within_s: float) -> Hop:
+    late = i.answer is not None and (now - i.answer.at).total_seconds() > start_within_s
+    return Hop.REASK if late else Hop.START
+
+
+def _decide_running(i: Incident, now: datetime, start_within_s: float) -> Hop:
+    if i.failure or i.abort:
+        return Hop.UNDO
+    # As long as nothing was touched, everything is looked at again: days may have passed since the start.
+    return Hop.ACT if i.touched else _decide_start(i, now, start_within_s)
+
+
 def _decide_held(i: Incident, now: datetime, reminder_s: float) -> Hop:
     if i.release:
         return Hop.RELEASE
-    return Hop.REMIND if (now - i.changed_at).total_seconds() >= reminder_s else Hop.REST
+    return Hop.REMIND if (now - (i.told_at or i.changed_at)).total_seconds() >= reminder_s else Hop.REST
 
 
 def _decide_asked(i: Incident, now: datetime, remind_at: float) -> Hop:

@@ -23,7 +23,7 @@ def _result(i: Incident, evidence: str) -> tuple[Result, str]:
         return Result.DIAGNOSED, i.diagnosis.why
     if i.phase is Phase.UNDOING:
         return Result.RESTORED, _restored(i)
-    if i.phase is Phase.RUNNING:
+    if i.phase is Phase.RUNNING and i.abort is None:
         return _repaired(i)
     if i.abort is not None:
         return Result.WITHDRAWN, f"Stopped by {i.abort.user} before anything was changed."

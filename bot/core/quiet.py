@@ -48,9 +48,9 @@ def quiet_of(family: Family, past: Iterable[Incident], now: datetime, limits: Li
 
 
 def attempts(past: Iterable[Incident], now: datetime, window_s: float) -> int:
-    """How many repairs of this target were started in the window."""
+    """How many repairs of this target were begun in the window."""
     since = now - timedelta(seconds=window_s)
-    return sum(1 for i in past if i.starts and i.starts[0].at >= since)
+    return sum(1 for i in past if i.touched and i.starts and i.starts[0].at >= since)
 
 
 def named_before(sighting: Sighting, incidents: Iterable[Incident]) -> Sighting:

@@ -149,7 +149,7 @@ class Approval(Section):
     start_within_s: Seconds = 900
     """An approval that could not start in this time is asked again."""
     held_reminder_s: Seconds = 4 * 3600
-    """A held incident reminds people after every such time in which nothing happened to it."""
+    """A held incident reminds people this often, whatever else is seen on its node."""
 
 
 class Limits(Section):

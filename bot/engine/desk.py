@@ -63,6 +63,7 @@ class Desk:
                 incident = replace(incident, phase=Phase.HELD, held=history.unknown)
             if incident.open:
                 self._gate.recall(incident)
+                self._parts.fleet.recall(incident)
                 self._employ(incident)
             else:
                 self._closed[incident_id] = incident

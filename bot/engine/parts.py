@@ -1,10 +1,10 @@
 """The parts that every worker shares; `app.py` builds them once."""
 
-import asyncio
 from dataclasses import dataclass
 
 from bot.core.rules import RuleSet
 from bot.core.settings import Settings
+from bot.engine.fleet import Fleet
 from bot.engine.look import Looker
 from bot.engine.ports import Cards, Clock, Cluster, Journal, Leases, Nodes, World
 
@@ -23,5 +23,4 @@ class Parts:
     world: World
     clock: Clock
     looker: Looker
-    fleet: asyncio.Semaphore
-    """`limits.concurrent_repairs` slots."""
+    fleet: Fleet

@@ -1,17 +1,18 @@
-"""Hops 6 to 9 of one incident: under a fleet slot, the Lease and the node's epoch (design.md 4.1, 5).
+"""Hops 6 to 9 of one incident: with a place in the fleet, under the Lease and the node's epoch (design.md 4.1, 5).
 
 Entered anew after every interruption: a lost Lease, an unreachable node, a restart of the program. What has been
 done is in the journal, what is true is in the facts, so there is no state of its own worth keeping.
 """
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import structlog
 
 from bot.core import entries as e
-from bot.core.errors import BotError, JournalError, TemporaryError
+from bot.core.errors import BotError, JournalError, TemporaryError, UnknownFactError
 from bot.core.facts import Facts
-from bot.core.incident import Incident, Phase, StepProgress
+from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Diagnosis, Family, Mode, Plan
 from bot.core.plan import within
 from bot.engine.look import Subject
@@ -19,6 +20,7 @@ from bot.engine.owner import Owner
 from bot.engine.parts import Parts
 from bot.engine.ports import Lease, NodeShell
 from bot.engine.runner import Runner, StepFailed, Stopping, TakenOver
+from bot.steps import decode
 from bot.steps.planner import undo_plan
 
 log = structlog.get_logger(__name__)
@@ -33,48 +35,65 @@ class Repair:
     def __init__(self, parts: Parts, owner: Owner) -> None:
         self._parts = parts
         self._owner = owner
-        self._unreachable_since: float | None = None
+        self._interrupted_at: tuple[int, int, float] | None = None
+        """(acts, steps done, monotonic seconds) at the first interruption since anything went forward."""
 
     @property
     def _incident(self) -> Incident:
         return self._owner.incident
 
     async def run(self) -> None:
-        if self._parts.fleet.locked():
+        if not self._parts.fleet.enter(self._incident.id):
             # Asked again after a moment instead of queueing: people may still deny or abort meanwhile.
             await self._owner.wait(FLEET_RETRY_S)
             return
-        async with AsyncExitStack() as stack:
-            try:
-                await stack.enter_async_context(self._parts.fleet)
+        try:
+            await self._try()
+        finally:
+            self._parts.fleet.leave(self._incident)
+
+    async def _try(self) -> None:
+        """What has to wait after an error waits here, with neither Lease nor connection."""
+        try:
+            async with AsyncExitStack() as stack:
                 lease = await stack.enter_async_context(self._parts.leases.hold(self._incident.target))
-                node = self._incident.target.node
+                node = self._incident.target.node if self._needs_node else None
                 shell = await stack.enter_async_context(self._parts.nodes.shell(node)) if node else None
                 await self._with_lease(lease, shell)
-                self._unreachable_since = None
-            except Stopping:
-                return
-            except JournalError:
-                raise
-            except TemporaryError as error:
-                await self._interrupted(error)
-            except BotError as error:
-                await self._give_up(str(error))
+        except Stopping:
+            return
+        except JournalError:
+            raise
+        except TemporaryError as error:
+            await self._interrupted(error, error.retry_after_s)
+        except UnknownFactError as error:
+            # A node that is busy for a moment answers late; reading again harms nobody.
+            await self._interrupted(error, None)
+        except BotError as error:
+            await self._give_up(str(error))
 
-    async def _interrupted(self, error: TemporaryError) -> None:
+    @property
+    def _needs_node(self) -> bool:
+        """What is given back through the API alone must not wait for a node that may never come back."""
+        if self._incident.phase is not Phase.UNDOING:
+            return True
+        return any(decode(step.planned).needs_node for step in self._incident.undo)
+
+    async def _interrupted(self, error: BotError, retry_after_s: float | None) -> None:
         """Try again from the facts: before the start until the approval is too old, later until it is held."""
         log.warning("interrupted", incident=self._incident.id, error=str(error))
         now = self._parts.clock.monotonic()
-        if self._unreachable_since is None:
-            self._unreachable_since = now
+        acts, done = self._incident.last_seq, sum(s.state is StepState.DONE for s in self._incident.moving)
+        if self._interrupted_at is None or self._interrupted_at[:2] != (acts, done):
+            self._interrupted_at = (acts, done, now)
         bound_s = self._parts.settings.ssh.unreachable_s
-        if self._incident.starts and now - self._unreachable_since > bound_s:
+        if self._incident.touched and now - self._interrupted_at[2] > bound_s:
             await self._give_up(f"for {bound_s:g} s: {error}")
         else:
-            await self._owner.wait(error.retry_after_s or INTERRUPTED_RETRY_S)
+            await self._owner.wait(retry_after_s or INTERRUPTED_RETRY_S)
 
     async def _give_up(self, why: str) -> None:
-        if not self._incident.starts:
+        if not self._incident.touched:
             family = self._incident.families[-1] if self._incident.families else Family.AMBIGUOUS
             await self._owner.conclude(Diagnosis(family, f"The approved repair could not start: {why}"))
         else:
@@ -82,7 +101,8 @@ class Repair:
 
     async def _with_lease(self, lease: Lease, shell: NodeShell | None) -> None:
         epoch = await self._take_node(lease, shell)
-        if not self._incident.starts and not (await self._still_approved(shell) and await self._owner.may_start()):
+        starts = not self._incident.touched and self._incident.phase is not Phase.UNDOING
+        if starts and not (await self._still_approved(shell) and await self._owner.may_start()):
             return
         await self._owner.record(e.Started(at=self._owner.now(), epoch=epoch, holder=self._parts.journal.id))
         runner = Runner(
@@ -107,7 +127,11 @@ class Repair:
             await self._owner.hold(str(taken))
 
     async def _take_node(self, lease: Lease, shell: NodeShell | None) -> int:
-        """The node refuses older holders from now on; what they started has ended before we go on."""
+        """The node refuses older holders from now on; what they started has ended before we go on.
+
+        Until that is known, the Lease is kept: a command of before may be running (invariant 5).
+        """
+        lease.keep(shell is not None or bool(self._incident.unsettled))
         if shell is None:
             return lease.transitions
         epoch = await shell.mint_epoch(lease.transitions, self._parts.journal.id)
@@ -116,6 +140,7 @@ class Repair:
             if unit not in ours:
                 log.warning("waiting for a command of an earlier holder", incident=self._incident.id, unit=unit)
                 await shell.collect(unit, self._parts.settings.ssh.unpack_timeout_s)
+        lease.keep(bool(ours))
         return epoch
 
     async def _still_approved(self, shell: NodeShell | None) -> bool:
@@ -135,9 +160,11 @@ class Repair:
         return approved or now.approval is Mode.NONE
 
     async def _gather(self, shell: NodeShell | None, with_node: bool, progress: StepProgress) -> Facts:
-        return await self._parts.looker.facts(
+        """By the worker's clock, which a step of the wall clock cannot set back: steps wait by it."""
+        facts = await self._parts.looker.facts(
             Subject.of(self._incident), shell, with_node=with_node, began=progress.began
         )
+        return replace(facts, now=self._owner.now())
 
     async def _act(self, runner: Runner) -> None:
         try:

@@ -15,10 +15,9 @@ from bot.core import entries as e
 from bot.core.action import Action, Api, Command, Done, Fail, Outcome, OutcomeKind, Run, SetCordon, Wait
 from bot.core.errors import BotError, LeaseLostError, TemporaryError
 from bot.core.facts import Facts
-from bot.core.incident import Incident, StepProgress
-from bot.core.marks import HOLD, cordoned_by, hold_reason
+from bot.core.incident import StepProgress
 from bot.core.names import unit_name
-from bot.core.objects import Node
+from bot.core.takeover import taken_over
 from bot.engine.owner import Owner
 from bot.engine.ports import Clock, Cluster, Lease, NodeShell, World
 from bot.steps import decode
@@ -89,9 +88,13 @@ class Runner:
         """
         while (progress := self._owner.incident.current) is not None:
             await self._owner.drain_inbox()
-            if self._abort_asked:
+            # What may still be running ends first: an undo beside it would be overtaken by it.
+            if progress.pending is not None:
+                await self._settle(progress.pending)
+            elif self._abort_asked:
                 return
-            await self._advance(progress)
+            else:
+                await self._advance(progress)
 
     @property
     def _undoing(self) -> bool:
@@ -104,9 +107,6 @@ class Runner:
     async def _advance(self, progress: StepProgress) -> None:
         """One turn of one step."""
         name = progress.planned.name
-        if progress.pending is not None:
-            await self._settle(progress.pending)
-            return
         if progress.began is None:
             await self._owner.record(e.StepBegan(at=self._owner.now(), name=name, undo=self._undoing))
             return
@@ -135,12 +135,10 @@ class Runner:
                 refuse_repetition(progress, command.key)
                 await self._run(name, command)
             case Api(change=change, purpose=purpose):
-                self._check_gate(facts)
+                self._check_gate(facts, uncordons=isinstance(change, SetCordon) and not change.cordoned)
                 key = type(change).__struct_config__.tag
                 refuse_repetition(progress, str(key))
-                intended = self._intend(name, str(key), purpose, change=change)
-                await self._owner.record(intended)
-                await self._apply(intended)
+                await self._apply(await self._announce(self._intend(name, str(key), purpose, change=change)))
             case _:
                 assert_never(action)
 
@@ -154,15 +152,26 @@ class Runner:
         if self._owner.stopping:
             raise Stopping
 
-    def _check_gate(self, facts: Facts) -> None:
+    def _check_gate(self, facts: Facts, *, uncordons: bool = False) -> None:
+        self._check_right()
+        taken = taken_over(facts.cluster.node, self._owner.incident, uncordons=uncordons)
+        if taken:
+            raise TakenOver(taken)
+
+    def _check_right(self) -> None:
         if self._owner.stopping:
             raise Stopping
         if not self._lease.fresh():
             raise LeaseLostError("the Lease was not renewed in time; no new command is started")
-        if facts.cluster.node is not None:
-            taken = taken_over(facts.cluster.node, self._owner.incident)
-            if taken:
-                raise TakenOver(taken)
+
+    async def _announce(self, act: e.Intended) -> e.Intended:
+        """Entry before act. A slow disk may take as long as a Lease lasts: the right to act is looked at again.
+
+        Whoever comes back finds the act pending, learns that it never began, and asks the facts.
+        """
+        await self._owner.record(act)
+        self._check_right()
+        return act
 
     def _intend(self, step: str, key: str, purpose: str, **what: object) -> e.Intended:
         seq = self._owner.incident.last_seq + 1
@@ -178,16 +187,18 @@ class Runner:
     async def _run(self, step: str, command: Command) -> None:
         incident = self._owner.incident
         unit = unit_name(incident.id, incident.last_seq + 1, command.key)
-        intended = self._intend(step, command.key, command.purpose, unit=unit, command=command)
-        await self._owner.record(intended)
+        act = await self._announce(self._intend(step, command.key, command.purpose, unit=unit, command=command))
+        self._lease.keep(True)
         try:
             await self._need_shell().start(unit, command, self._epoch)
         except TemporaryError as error:
             log.warning("start not confirmed", incident=incident.id, unit=unit, error=str(error))
         except BotError as error:
-            await self._end(intended, Outcome(OutcomeKind.FAILED, output=str(error)))
+            self._lease.keep(False)
+            await self._end(act, Outcome(OutcomeKind.FAILED, output=str(error)))
             return
-        await self._collect(intended)
+        if not await self._collect(act):
+            raise LeaseLostError(f"the node refused {unit}: it has seen a newer holder")
 
     async def _settle(self, pending: e.Intended) -> None:
         """An act of before a restart or a lost connection: its outcome first, whatever comes next.
@@ -201,16 +212,24 @@ class Runner:
                 pending, Outcome(OutcomeKind.UNKNOWN, output="the bot was restarted; the facts decide")
             )
 
-    async def _collect(self, act: e.Intended) -> None:
-        """Wait for a unit's end. While it may run, the Lease is not given back."""
+    async def _collect(self, act: e.Intended) -> bool:
+        """Wait for a unit's end, and journal it. While it may run, the Lease is not given back.
+
+        False when the node refused it for its epoch: then it never began. The newer epoch may well be our own,
+        minted after a lost connection, so it is no failure of the step.
+        """
         assert act.command is not None
         self._lease.keep(True)
         timeout_s = act.command.timeout_s + COLLECT_MARGIN_S + self._reconnect_s
         outcome = await self._need_shell().collect(act.unit, timeout_s)
         self._lease.keep(False)
+        refused = outcome is not None and outcome.kind is OutcomeKind.REFUSED
         if outcome is None:
             outcome = Outcome(OutcomeKind.UNKNOWN, output="the node never took the command over")
+        elif refused:
+            outcome = Outcome(OutcomeKind.UNKNOWN, output=f"it never began: {outcome.output}")
         await self._end(act, outcome)
+        return not refused
 
     async def _apply(self, act: e.Intended) -> None:
         assert act.change is not None
@@ -236,28 +255,6 @@ class Runner:
         if self._shell is None:
             raise RuntimeError("a cluster-scoped plan asked for a command on a node")
         return self._shell
-
-
-def taken_over(node: Node, incident: Incident) -> str | None:
-    """How a person took the node over from this incident; `None` when nobody did (design.md invariant 7)."""
-    reason = hold_reason(node)
-    if reason is not None:
-        return f"a person set {HOLD} on {node.metadata.name}: {reason}"
-    if _holds_cordon(incident) and cordoned_by(node) != incident.id:
-        return f"the cordon of {node.metadata.name} is no longer this incident's: a person changed it"
-    return None
-
-
-def _holds_cordon(incident: Incident) -> bool:
-    """Whether our cordon should be on the node by what the journal knows."""
-    cordoned = False
-    for progress in (*incident.steps, *incident.undo):
-        outcomes = dict(progress.outcomes)
-        for act in progress.acts:
-            outcome = outcomes.get(act.seq)
-            if isinstance(act.change, SetCordon) and outcome is not None and outcome.kind is OutcomeKind.OK:
-                cordoned = act.change.cordoned
-    return cordoned
 
 
 def outcomes_by_key(progress: StepProgress) -> Mapping[str, Outcome]:

@@ -18,6 +18,7 @@ from bot.core.settings import Settings
 from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.commands import Commands
 from bot.engine.desk import Desk
+from bot.engine.fleet import Fleet
 from bot.engine.look import Looker
 from bot.engine.parts import Parts
 from tests.scenarios.simulated import (
@@ -52,12 +53,19 @@ class MemoryJournal:
     appends: int = 0
     kill_at: int | None = None
     kill_before: bool = False
+    slow_s: float = 0.0
+    writing: e.Entry | None = None
+    """On its way to a slow disk."""
     killed: asyncio.Event = field(default_factory=asyncio.Event)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def append(self, incident: IncidentId, entry: e.Entry) -> None:
         if self.killed.is_set():
             await asyncio.Event().wait()
+        if self.slow_s:
+            self.writing = entry
+            await asyncio.sleep(self.slow_s)
+            self.writing = None
         self.appends += 1
         dies = self.appends == self.kill_at
         if not (dies and self.kill_before):
@@ -105,7 +113,7 @@ class Stage:
         self.second = SimulatedNode(SECOND.name, SECOND.uid)
         self.cluster = SimulatedCluster(self.clock, (self.node, self.second))
         self.net = Network()
-        self.leases = SimulatedLeases()
+        self.leases = SimulatedLeases(self.cluster.nodes)
         self.journal = MemoryJournal()
         self.cards = PaperCards()
         self.approvals: dict[Family, Mode] = {}
@@ -144,7 +152,7 @@ class Stage:
             world=QuietWorld(self.clock),
             clock=self.clock,
             looker=looker,
-            fleet=asyncio.Semaphore(self.settings.limits.concurrent_repairs),
+            fleet=Fleet(self.settings.limits.concurrent_repairs),
         )
         desk = Desk(parts)
         await desk.resume()
@@ -192,16 +200,22 @@ class Engine:
         (incident,) = self.desk.incidents()
         return incident
 
-    async def until(self, true: Callable[[], bool], within_s: float = 2 * DAY_S) -> None:
+    async def until(
+        self, true: Callable[[], bool], within_s: float = 2 * DAY_S, step_s: float = LOOK_AGAIN_S
+    ) -> None:
         """Let virtual time pass until `true`, or the program was killed."""
         deadline = self.stage.clock.monotonic() + within_s
         while not true() and not self.stage.journal.killed.is_set():
-            assert self.stage.clock.monotonic() < deadline, f"never true; incidents: {self.desk.incidents()}"
+            assert self.stage.clock.monotonic() < deadline, self._seen()
             self.stage.journal.news.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_AGAIN_S):
+                async with asyncio.timeout(step_s):
                     await self.stage.journal.news.wait()
             await asyncio.sleep(0)
+
+    def _seen(self) -> str:
+        seen = [f"{i.id} {i.phase} {i.held}{i.closed.why if i.closed else ''}" for i in self.desk.incidents()]
+        return f"never true; incidents: {seen}"
 
     async def until_phase(self, phase: Phase) -> Incident:
         await self.until(lambda: bool(self.desk.incidents()) and self.only.phase is phase)

@@ -22,7 +22,7 @@ from bot.core.action import (
     SetCordon,
     SetLabel,
 )
-from bot.core.errors import LeaseLostError, UnreachableError
+from bot.core.errors import LeaseLostError, UnknownFactError, UnreachableError
 from bot.core.facts import NodeFacts
 from bot.core.facts.cluster import ClusterFacts, Reads
 from bot.core.facts.ours import Ours, Rollback
@@ -66,6 +66,14 @@ class SimulatedNode:
     """Every command that really ran, by unit name."""
     broken: dict[str, Outcome] = field(default_factory=dict)
     """Command key -> how it ends instead."""
+    slow: dict[str, float] = field(default_factory=dict)
+    """Command key -> seconds until it ends and has its effect."""
+    running: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
+    """Names that were never handed over, and never will be."""
+    gone: bool = False
+    """Its Node object was deleted."""
+    unreadable: bool = False
     noise: int = 0
 
     def facts(self) -> NodeFacts:
@@ -90,9 +98,17 @@ class SimulatedNode:
         )
 
     def run(self, unit: str, command: Command) -> None:
-        if unit in self.units:
+        if unit in self.units or unit in self.running or unit in self.closed:
             return
         self.ran.append(unit)
+        if command.key in self.slow:
+            self.running.add(unit)
+            asyncio.get_running_loop().call_later(self.slow[command.key], self._end, unit, command)
+        else:
+            self._end(unit, command)
+
+    def _end(self, unit: str, command: Command) -> None:
+        self.running.discard(unit)
         self.units[unit] = self.broken.get(command.key) or self._effect(unit.split("-")[1], command)
 
     def _effect(self, incident: str, command: Command) -> Outcome:
@@ -140,6 +156,8 @@ class SimulatedCluster:
     cordons: int = 0
     """The most nodes that were cordoned at once."""
     applied: list[ApiChange] = field(default_factory=list)
+    lose_answers: int = 0
+    """How many of the next changes are made without the bot hearing of it."""
 
     async def facts(self, reads: Reads) -> ClusterFacts:
         node = self._find(reads.target.uid)
@@ -157,7 +175,7 @@ class SimulatedCluster:
         )
 
     def _find(self, uid: str) -> SimulatedNode | None:
-        return next((n for n in self.nodes if n.uid == uid), None)
+        return next((n for n in self.nodes if n.uid == uid and not n.gone), None)
 
     def _pod(self, node: SimulatedNode | None) -> Pod:
         served = node is not None and "kata-qemu" in node.loaded
@@ -181,6 +199,13 @@ class SimulatedCluster:
         if dry_run:
             return OK
         self.applied.append(change)
+        outcome = self._apply(change)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            return Outcome(OutcomeKind.UNKNOWN, output="the answer was lost")
+        return outcome
+
+    def _apply(self, change: ApiChange) -> Outcome:
         match change:
             case SetCordon(node_uid=uid, incident=incident, cordoned=cordoned):
                 node = self._find(uid)
@@ -222,6 +247,8 @@ class SimulatedShell:
         self._net.check()
         if self._net.slow_s:
             await asyncio.sleep(self._net.slow_s)
+        if self._node.unreadable:
+            raise UnknownFactError(f"{self._node.name}: reading its facts ended by its own time bound on the node")
         return self._node.name.encode()
 
     async def mint_epoch(self, at_least: int, holder: str) -> int:
@@ -234,21 +261,36 @@ class SimulatedShell:
         if epoch < self._node.epoch:
             self._node.units[unit] = Outcome(OutcomeKind.REFUSED, output=f"epoch {epoch} < {self._node.epoch}")
         self._node.run(unit, command)
+        if self._net.answer_s:
+            await asyncio.sleep(self._net.answer_s)
 
     async def collect(self, unit: str, timeout_s: float) -> Outcome | None:
-        self._net.check()
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while True:
+            self._net.check()
+            if unit not in self._node.running:
+                break
+            if asyncio.get_running_loop().time() >= deadline:
+                raise UnreachableError(f"{unit} still runs")
+            await asyncio.sleep(1)
+        if unit not in self._node.units:
+            self._node.closed.add(unit)
         return self._node.units.get(unit)
 
     async def running_units(self) -> Sequence[str]:
-        return []
+        self._net.check()
+        return sorted(self._node.running)
 
 
 @dataclass
 class Network:
-    """Whether nodes can be reached, and how long their facts take."""
+    """Whether nodes can be reached, and how long they take."""
 
     down: bool = False
     slow_s: float = 0.0
+    """For the facts."""
+    answer_s: float = 0.0
+    """Between a command's begin and the news of it."""
 
     def check(self) -> None:
         if self.down:
@@ -282,17 +324,20 @@ class SimulatedLease:
 class SimulatedLeases:
     """`held_by_other` refuses entry; `lease.alive` is taken away by tests."""
 
+    nodes: Sequence[SimulatedNode] = ()
     held_by_other: bool = False
     lease: SimulatedLease = field(default_factory=SimulatedLease)
     holders: int = 0
     most: int = 0
+    released_early: list[str] = field(default_factory=list)
+    """Units that ran while their Lease was given back."""
 
     def hold(self, target: object) -> "SimulatedLeases":
         return self
 
     async def __aenter__(self) -> SimulatedLease:
         if self.held_by_other:
-            raise LeaseLostError("held by another bot")
+            raise LeaseLostError("held by another bot", retry_after_s=30)
         self.holders += 1
         self.most = max(self.most, self.holders)
         self.lease = SimulatedLease(self.lease.transitions + 1)
@@ -300,6 +345,8 @@ class SimulatedLeases:
 
     async def __aexit__(self, *_: object) -> None:
         self.holders -= 1
+        if not self.lease.busy:
+            self.released_early += [unit for node in self.nodes for unit in node.running]
 
 
 class QuietWorld:

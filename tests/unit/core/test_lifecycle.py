@@ -34,13 +34,19 @@ def intended(seq: int, name: str = "configure") -> e.Intended:
         ([PLANNED, asked(), answered()], Phase.APPROVED, Hop.START),
         ([PLANNED, asked(), answered(approve=False)], Phase.ASKED, Hop.CLOSE),
         ([PLANNED, asked(), answered(), PLANNED], Phase.PLANNED, Hop.ASK),
-        ([PLANNED, asked(), answered(), STARTED], Phase.RUNNING, Hop.ACT),
+        ([PLANNED, asked(), answered(), STARTED], Phase.RUNNING, Hop.START),
+        ([PLANNED, asked(), answered(), STARTED, intended(1)], Phase.RUNNING, Hop.ACT),
         (
             [PLANNED, asked(), answered(), STARTED, e.Failed(at=T0, step="configure", why="x")],
             Phase.RUNNING,
             Hop.UNDO,
         ),
-        ([PLANNED, asked(), answered(), STARTED, e.AbortAsked(at=T0, actor=PERSON)], Phase.RUNNING, Hop.UNDO),
+        ([PLANNED, asked(), answered(), STARTED, e.AbortAsked(at=T0, actor=PERSON)], Phase.RUNNING, Hop.CLOSE),
+        (
+            [PLANNED, asked(), answered(), STARTED, intended(1), e.AbortAsked(at=T0, actor=PERSON)],
+            Phase.RUNNING,
+            Hop.UNDO,
+        ),
         ([PLANNED, asked(), answered(), STARTED, e.UndoPlanned(at=T0, steps=())], Phase.UNDOING, Hop.UNDO),
         (
             [PLANNED, asked(), answered(), STARTED, e.UndoPlanned(at=T0, steps=()), STARTED],
@@ -48,6 +54,10 @@ def intended(seq: int, name: str = "configure") -> e.Intended:
             Hop.UNDO,
         ),
         ([PLANNED, asked(), answered(), STARTED, e.Held(at=T0, why="x")], Phase.HELD, Hop.REST),
+        ([PLANNED, e.Held(at=T0, why="x"), e.ReleaseAsked(at=T0, actor=PERSON)], Phase.HELD, Hop.RELEASE),
+        ([PLANNED, asked(), answered(approve=False, digest="e" * 64)], Phase.ASKED, Hop.AWAIT_ANSWER),
+        ([PLANNED, asked(), answered(digest="e" * 64)], Phase.ASKED, Hop.AWAIT_ANSWER),
+        ([PLANNED, answered(approve=False)], Phase.PLANNED, Hop.CLOSE),
         ([e.Closed(at=T0, result=Result.WITHDRAWN, why="x")], Phase.CLOSED, Hop.REST),
     ],
 )

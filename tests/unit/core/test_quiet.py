@@ -6,11 +6,11 @@ import pytest
 from bot.core import entries as e
 from bot.core.incident import Incident
 from bot.core.lifecycle import fold
-from bot.core.model import Family, IncidentId, Result, Target, TargetKind
+from bot.core.model import Family, IncidentId, Result, Target, TargetKind, Verb
 from bot.core.quiet import attempts, named_before, quiet_of
 from bot.core.settings import Limits
 from bot.core.storm import Barometer, Storm
-from tests.unit.core.samples import ID, PERSON, T0, at, opened, sighting
+from tests.unit.core.samples import ID, PERSON, T0, at, opened, plan, sighting
 
 LIMITS = Limits()
 DAY = 24 * 3600
@@ -59,11 +59,14 @@ def test_a_pod_that_hangs_without_a_word_hangs_for_the_reason_heard_before() -> 
     assert other == named_before(other, past)
 
 
-def test_only_started_repairs_count_as_attempts() -> None:
-    started = fold(ID, [opened(), e.Started(at=T0, epoch=1, holder="h"), e.Held(at=T0, why="x")])
+def test_only_repairs_that_touched_their_target_count_as_attempts() -> None:
+    began = [opened(), e.Planned(at=T0, plan=plan(Verb.CORDON)), e.Started(at=T0, epoch=1, holder="h")]
+    act = e.Intended(at=T0, seq=1, step="cordon", key="set-cordon", purpose="cordon")
+    touched = fold(ID, [*began, act, e.Held(at=T0, why="x")])
+    untouched = fold(ID, [*began, e.Held(at=T0, why="x")])
     asked_for = fold(ID, [opened(), e.Picked(at=T0, actor=PERSON)])
-    assert attempts([started, asked_for], at(DAY - 1), DAY) == 1
-    assert attempts([started], at(DAY + 1), DAY) == 0
+    assert attempts([touched, untouched, asked_for], at(DAY - 1), DAY) == 1
+    assert attempts([touched], at(DAY + 1), DAY) == 0
 
 
 def test_three_nodes_and_a_quarter_of_the_workers_make_a_storm() -> None:
