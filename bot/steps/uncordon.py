@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from bot.core.action import Action, Api, Done, SetCordon
 from bot.core.facts import Facts
-from bot.core.marks import cordoned_by
+from bot.core.marks import CORDON, cordoned_by
 from bot.core.model import Verb
 from bot.steps.step import Step, failed
 
@@ -33,9 +33,10 @@ class Uncordon(Step, frozen=True, kw_only=True, tag="uncordon"):
         node = facts.cluster.node
         if node is None or node.metadata.uid != self.node_uid:
             return Done(f"the Node {self.node} with uid {self.node_uid} is gone")
-        if not node.cordoned:
+        if not node.cordoned and node.metadata.annotation(CORDON) != self.incident:
             return Done(f"{self.node} takes pods again")
-        if cordoned_by(node) != self.incident:
+        # Our mark alone, left by a person's `kubectl uncordon`, would refuse every later cordon of ours.
+        if node.cordoned and cordoned_by(node) != self.incident:
             return Done(f"{self.node} stays cordoned: the cordon is not ours (any more)")
         return failed(facts, "set-cordon") or Api(
             SetCordon(self.node, self.node_uid, self.incident, cordoned=False), self.title
