@@ -101,7 +101,7 @@ class Counting:
 
     def list_ends(self) -> None: ...
 
-    def changed(self, obj: Event, *, deleted: bool) -> None:  # noqa: ARG002
+    def changed(self, obj: Event, *, deleted: bool) -> None:
         self.first_at = self.first_at or time.perf_counter()
         self.count += 1
         if self.count == self._wanted:
