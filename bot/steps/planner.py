@@ -150,7 +150,12 @@ def _disturbs(s: Situation, steps: Iterable[Step]) -> tuple[str, ...]:
                 lines.append(f"{node} takes no new pods until the end")
             case restart.Restart():
                 running = sum(pod.status.phase == "Running" for pod in s.facts.cluster.pods_on_node)
-                lines.append(f"containerd restarts; the {running} running pods of {s.target.name} keep running")
+                pods = (
+                    f"the {running} running pods of {s.target.name} keep"
+                    if running > 1
+                    else "what runs there keeps"
+                )
+                lines.append(f"containerd restarts; {pods} running")
             case _:
                 pass
     return tuple(lines)

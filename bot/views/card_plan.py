@@ -4,8 +4,10 @@ Each part keeps to its own share of Slack's 13,200 characters, so that no plan h
 refuses. What does not fit is in the thread and in `imsbot show`.
 """
 
+from itertools import pairwise
+
 from bot.core.incident import Incident
-from bot.core.model import Disruption, Plan, PlannedStep
+from bot.core.model import Disruption, Plan, PlannedStep, Verb
 from bot.views import mrkdwn as m
 from bot.views.blocks import SECTION_LIMIT, Block, context, divider, section
 
@@ -28,6 +30,10 @@ _DISTURBS = {
 }
 
 
+_ALWAYS = frozenset({Verb.CORDON, Verb.VERIFY, Verb.UNCORDON})
+"""Part of every repair of their kind: their reasons are in the thread, and would hide those that matter here."""
+
+
 def question(i: Incident, plan: Plan) -> list[Block]:
     """Blocks of a plan that waits, for its answer or for its start."""
     return [divider(), *_changed(i), _steps(plan), *_diffs(plan), _disturbs(plan), *_lists(plan)]
@@ -48,7 +54,8 @@ def _steps(plan: Plan) -> Block:
 
 
 def _step(number: int, step: PlannedStep) -> str:
-    return f"*{number}.*  {m.plain(step.title, 160)}  —  _{m.plain(step.why, 160)}_"
+    title = f"*{number}.*  {m.plain(step.title, 160)}"
+    return title if step.verb in _ALWAYS else f"{title}  —  _{m.plain(step.why, 160)}_"
 
 
 def _diffs(plan: Plan) -> list[Block]:
@@ -56,7 +63,7 @@ def _diffs(plan: Plan) -> list[Block]:
     found: list[Block] = []
     room = DIFFS_LIMIT
     for number, step in enumerate(plan.steps, 1):
-        lines = [line for line in step.diff if line.strip(" +")]
+        lines = _tidied([line for line in step.diff if line.strip(" +")])
         if not lines:
             continue
         caption = f"*Step {number} adds*"
@@ -67,6 +74,18 @@ def _diffs(plan: Plan) -> list[Block]:
         room -= len(text)
         found.append(section(text))
     return found
+
+
+def _tidied(lines: list[str]) -> list[str]:
+    """Without the file's own indentation, and without a table header that only says where another one is put."""
+    needed = [
+        line
+        for line, following in pairwise([*lines, ""])
+        if line.startswith("+") or not following.removeprefix("+").lstrip().startswith("[")
+    ]
+    added = [line[2:] for line in needed if line.startswith("+ ")]
+    indent = min((len(line) - len(line.lstrip()) for line in added), default=0)
+    return [f"+ {line[2 + indent :]}" if line.startswith("+ ") else line for line in needed]
 
 
 def _shortened(lines: list[str]) -> list[str]:
