@@ -6,7 +6,7 @@ Each function answers with the contradiction in words, or `None`. An object that
 import re
 
 from bot.core.classify import SANDBOX_REASON, Classification
-from bot.core.eligible import eligible_nodes, labelled_nodes
+from bot.core.eligible import fits_nowhere, labelled_nodes
 from bot.core.ims import is_ims_job, is_ims_pod, remote_build_node
 from bot.core.kata import HANDLERS, JoinPolicy, foreign_class, foreign_shim
 from bot.core.marks import cordoned_by
@@ -31,7 +31,7 @@ def contradiction(seen: Classification, thing: Pod | Job | None, world: World, p
     return (
         _foreign_words(seen, world)
         or (_of_thing(seen, thing, world, policy) if thing is not None else None)
-        or (_of_label(seen, thing, world, policy) if seen.family is Family.UNSCHEDULABLE_LABEL else None)
+        or (_of_label(seen, thing, world) if seen.family is Family.UNSCHEDULABLE_LABEL else None)
     )
 
 
@@ -100,7 +100,7 @@ def _of_stage(seen: Classification, pod: Pod) -> str | None:
     return None
 
 
-def _of_label(seen: Classification, thing: Pod | Job | None, world: World, policy: JoinPolicy) -> str | None:
+def _of_label(seen: Classification, thing: Pod | Job | None, world: World) -> str | None:
     nodes = world.nodes()
     if isinstance(nodes, Missing):
         if _AFTER_AFFINITY.search(seen.statement.message.partition("preemption: ")[0]):
@@ -112,9 +112,8 @@ def _of_label(seen: Classification, thing: Pod | Job | None, world: World, polic
         return None
     if (why := _of_selector(thing, world)) is not None or isinstance(nodes, Missing):
         return why
-    found = eligible_nodes(thing, nodes, (), policy)
-    if not found.fitting:
-        return f"no node would fit with the label either: {'; '.join(found.misfits) or 'there is no node'}"
+    if (misfits := fits_nowhere(thing, nodes)) is not None:
+        return f"no node would fit with the label either: {'; '.join(misfits) or 'there is no node'}"
     return None
 
 

@@ -5,7 +5,7 @@ incident is looked at.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.core.claims import claims_on
@@ -20,8 +20,7 @@ class Eligible:
     """Which nodes would take the pod if they had the label, and what speaks against each of the others."""
 
     nodes: tuple[Node, ...]
-    fitting: tuple[Node, ...]
-    """As the scheduler sees it; `nodes` are those of them that nobody claims."""
+    """Those that fit and that nobody claims."""
     misfits: tuple[str, ...]
     blockers: tuple[Blocker, ...]
 
@@ -30,21 +29,43 @@ def labelled_nodes(nodes: Iterable[Node]) -> tuple[Node, ...]:
     return tuple(node for node in nodes if node.kata_labelled)
 
 
-def eligible_nodes(pod: Pod, nodes: Sequence[Node], pods: Iterable[Pod], policy: JoinPolicy) -> Eligible:
+def eligible_nodes(pod: Pod, nodes: Iterable[Node], pods: Iterable[Pod], policy: JoinPolicy) -> Eligible:
     """Sorted out by the scheduler's filters first, then by who may touch them."""
     pods = tuple(pods)
-    misfits, fitting, free = [], [], []
+    misfits, free = [], []
     blockers: list[Blocker] = []
     for node in nodes:
         if (why := misfit(pod, node, without_label=KATA_LABEL)) is not None:
             misfits.append(why)
-            continue
-        fitting.append(node)
-        against = (*not_a_worker(node.metadata.name, policy), *_not_now(node), *claims_on(node, pods))
-        blockers += against
-        if not against:
+        elif against := _against(node, pods, policy):
+            blockers += against
+        else:
             free.append(node)
-    return Eligible(tuple(free), tuple(fitting), tuple(misfits), tuple(blockers))
+    return Eligible(tuple(free), tuple(misfits), tuple(blockers))
+
+
+def fits_nowhere(pod: Pod, nodes: Iterable[Node]) -> tuple[str, ...] | None:
+    """Why each node would refuse the pod with the label, too; `None` when one would take it."""
+    misfits = []
+    for node in nodes:
+        if (why := misfit(pod, node, without_label=KATA_LABEL)) is None:
+            return None
+        misfits.append(why)
+    return tuple(misfits)
+
+
+def allowed_nowhere(
+    pod: Pod, nodes: Iterable[Node], pods: Iterable[Pod], policy: JoinPolicy
+) -> tuple[Blocker, ...]:
+    """What speaks against each node that would take the pod; nothing when one may be touched."""
+    pods = tuple(pods)
+    blockers: list[Blocker] = []
+    for node in nodes:
+        if misfit(pod, node, without_label=KATA_LABEL) is None:
+            if not (against := _against(node, pods, policy)):
+                return ()
+            blockers += against
+    return tuple(blockers)
 
 
 def not_a_worker(name: str, policy: JoinPolicy) -> tuple[Blocker, ...]:
@@ -52,6 +73,10 @@ def not_a_worker(name: str, policy: JoinPolicy) -> tuple[Blocker, ...]:
     if re.search(policy.node_pattern, name):
         return ()
     return (Blocker("worker", f"{name} does not match nodes.name_pattern ({policy.node_pattern})"),)
+
+
+def _against(node: Node, pods: Iterable[Pod], policy: JoinPolicy) -> tuple[Blocker, ...]:
+    return (*not_a_worker(node.metadata.name, policy), *_not_now(node), *claims_on(node, pods))
 
 
 def _not_now(node: Node) -> tuple[Blocker, ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from bot.core.claims import claims_on, owners_in
 from bot.core.classify import Classification
 from bot.core.contradictions import contradiction, own_cordon
-from bot.core.eligible import eligible_nodes, not_a_worker
+from bot.core.eligible import allowed_nowhere, not_a_worker
 from bot.core.kata import JoinPolicy
 from bot.core.model import Blocker, Family, Scope, Target, TargetKind
 from bot.core.objects import Job, Node, Pod, RuntimeClass
@@ -195,8 +195,7 @@ def _blockers(case: _Case) -> Iterator[Blocker]:
     if case.scope is Scope.CLUSTER:
         yield from owners_in(case.nodes, pods)
     elif case.scope is Scope.CHOOSE_NODE and isinstance(case.thing, Pod):
-        found = eligible_nodes(case.thing, case.nodes, pods, case.policy)
-        yield from found.blockers if not found.nodes else ()
+        yield from allowed_nowhere(case.thing, case.nodes, pods, case.policy)
     elif node is not None:
         yield from not_a_worker(node, case.policy)
         here = case.world.node(node)

@@ -12,7 +12,7 @@ depth contradict each other, and the verdict is `ambiguous`.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -28,6 +28,9 @@ GROUPS = frozenset({"handler", "runtime_class", "shim", "path", "annotation"})
 
 _CODE = r"(?:\s{0,5}: exit status \d{1,3})?(?:: (?:unknown|not found))?"
 """containerd appends how a shim ended that printed the cause, and 1.x the code that it mapped the error to."""
+
+_REMEMBERED = 64
+"""Of up to 64 kB each."""
 
 _NODE_STEPS = frozenset(Verb) - {Verb.RUNTIMECLASS}
 
@@ -194,12 +197,24 @@ class RuleSet:
     """One rule per family."""
 
     rules: tuple[Rule, ...]
+    _named: "dict[Statement, tuple[Match, ...]]" = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Statements named lately: most events repeat what was said before."""
 
     def of(self, family: Family) -> Rule | None:
         return next((rule for rule in self.rules if rule.family is family), None)
 
     def matches(self, statement: Statement) -> tuple[Match, ...]:
         """Every rule that names the statement's innermost known cause; more than one contradict each other."""
+        if (known := self._named.get(statement)) is not None:
+            return known
+        if len(self._named) >= _REMEMBERED:
+            self._named.clear()
+        named = self._named[statement] = self._match(statement)
+        return named
+
+    def _match(self, statement: Statement) -> tuple[Match, ...]:
         layers = causes(statement.message)
         found = [match for rule in self.rules if (match := rule.match(statement, layers))]
         deepest = max((match.depth for match in found), default=0)
