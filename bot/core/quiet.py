@@ -12,8 +12,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bot.core.incident import Incident
-from bot.core.model import Family, Result, Sighting
+from bot.core.model import Diagnosis, Family, Plan, Result, Sighting
 from bot.core.settings import Limits
+
+NO_START = "start"
+"""Check of the blocker of an approved repair that could not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,11 @@ class Quiet:
 
 
 def quiet_of(family: Family, past: Iterable[Incident], now: datetime, limits: Limits) -> Quiet | None:
-    """The latest closed incident of the same target and family that keeps this sighting quiet, if any."""
-    ended = [i for i in past if i.closed is not None and family in i.families]
+    """The latest closed incident of the same target and family that keeps this sighting quiet, if any.
+
+    A repair that a person asked for was about the whole target, so its end comes after every earlier one.
+    """
+    ended = [i for i in past if i.closed is not None and (family in i.families or not i.sightings)]
     last = max(ended, key=lambda i: i.changed_at, default=None)
     if last is None or last.closed is None:
         return None
@@ -45,6 +51,27 @@ def quiet_of(family: Family, past: Iterable[Incident], now: datetime, limits: Li
         case Result.HEALED | Result.UNPROVEN | Result.WITHDRAWN:
             quiet = Quiet(last, end + timedelta(seconds=limits.healed_quiet_s), look=False)
     return quiet if quiet.until is not None and now < quiet.until else None
+
+
+def is_news(found: Plan | Diagnosis, old: Incident) -> bool:
+    """Whether a look at a quiet target shows another plan or diagnosis than the one that ended.
+
+    A plan is news after a diagnosis: what was in the way is gone. Only where its very start had failed, the same
+    plan would fail again.
+    """
+    same_plan = isinstance(found, Plan) and old.plan is not None and found.digest == old.plan.digest
+    if isinstance(found, Plan):
+        could_start = old.diagnosis is not None and not _blocked_by(old.diagnosis, NO_START)
+        return could_start or not same_plan
+    return old.diagnosis is None or _evidence(found) != _evidence(old.diagnosis)
+
+
+def _evidence(diagnosis: Diagnosis) -> tuple[Family, frozenset[str]]:
+    return diagnosis.family, frozenset(b.check for b in diagnosis.blockers)
+
+
+def _blocked_by(diagnosis: Diagnosis, check: str) -> bool:
+    return any(blocker.check == check for blocker in diagnosis.blockers)
 
 
 def attempts(past: Iterable[Incident], now: datetime, window_s: float) -> int:

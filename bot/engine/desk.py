@@ -16,18 +16,18 @@ from bot.core import entries as e
 from bot.core.errors import BotError, JournalError
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import fold
-from bot.core.model import Actor, Diagnosis, Family, IncidentId, Plan, Sighting, Target, TargetKind
+from bot.core.model import Actor, Diagnosis, IncidentId, Plan, Sighting, Target, TargetKind
 from bot.core.names import new_incident_id
-from bot.core.quiet import Quiet, named_before, quiet_of
+from bot.core.quiet import Quiet, is_news, named_before, quiet_of
 from bot.engine.gate import Gate
-from bot.engine.look import Conclusion, Subject
+from bot.engine.look import Subject
 from bot.engine.parts import Parts
 from bot.engine.worker import Worker
 
 log = structlog.get_logger(__name__)
 
-CRASHES = 3
-"""Of one worker. After each it is held and listens on, so that a person can release it."""
+CRASH_PAUSE_S = 5.0
+"""After a crash the worker is held and listens on, so that a person can release it."""
 
 QUIET_LOOK_S = 600.0
 """At most one look in this time at a target that is quiet."""
@@ -95,7 +95,7 @@ class Desk:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _employ(self, incident: Incident) -> Worker:
-        worker = Worker(self._parts, incident)
+        worker = Worker(self._parts, incident, self._taken)
         self._workers[incident.id] = worker
         self._tasks[incident.id] = asyncio.create_task(self._work(worker), name=f"incident {incident.id}")
         return worker
@@ -103,26 +103,35 @@ class Desk:
     async def _work(self, worker: Worker) -> None:
         """The outermost boundary of one incident: whatever happens in it stays in it, but for the journal."""
         incident_id = worker.incident.id
-        for _ in range(CRASHES):
+        while worker.incident.open and not worker.stopping:
             try:
                 await worker.run()
-                break
             except JournalError as error:
                 self._lose(error)
                 return
             except Exception:
                 log.exception("worker crashed", incident=incident_id)
-                await self._hold_after_crash(worker)
+                if not await self._hold_after_crash(worker):
+                    return
+                await self._parts.clock.sleep(CRASH_PAUSE_S)
         if not worker.incident.open:
             self._closed[incident_id] = worker.incident
             del self._workers[incident_id], self._tasks[incident_id]
 
-    async def _hold_after_crash(self, worker: Worker) -> None:
-        """A defect of ours: the incident is held, so that a person looks before anything else happens."""
+    async def _hold_after_crash(self, worker: Worker) -> bool:
+        """A defect of ours: the incident is held, so that a person looks before anything else happens.
+
+        False when the journal is lost. Whatever crashed may crash again here, once the journal has it.
+        """
         try:
-            await worker.hold("the program met an error of its own; its log has the details")
+            if worker.incident.open and worker.incident.phase is not Phase.HELD:
+                await worker.hold("the program met an error of its own; its log has the details")
         except JournalError as error:
             self._lose(error)
+            return False
+        except Exception:
+            log.exception("a crashed worker could not tell", incident=worker.incident.id)
+        return True
 
     def _lose(self, error: JournalError) -> None:
         if not self._journal_lost.done():
@@ -141,11 +150,19 @@ class Desk:
         return worker.incident if worker else self._closed.get(key)
 
     def worker(self, incident_id: str) -> Worker | None:
-        return self._workers.get(IncidentId(incident_id))
+        """Of an open incident; one that has ended may still be telling its last word."""
+        return next((w for w in self._open if w.incident.id == incident_id), None)
+
+    @property
+    def _open(self) -> Iterable[Worker]:
+        return (w for w in self._workers.values() if w.incident.open)
 
     def _open_on(self, target: Target) -> Worker | None:
-        print_ = target.fingerprint
-        return next((w for w in self._workers.values() if w.incident.target.fingerprint == print_), None)
+        return next((w for w in self._open if w.target.fingerprint == target.fingerprint), None)
+
+    def _taken(self) -> Mapping[str, IncidentId]:
+        """Node uid -> the open incident that has it."""
+        return {w.target.uid: w.incident.id for w in self._open if w.target.uid}
 
     def _past_of(self, target: Target) -> list[Incident]:
         """Closed incidents of the target; for one that has yet to choose its node, also those that chose one."""
@@ -172,13 +189,13 @@ class Desk:
         if quiet is not None:
             self._count_quietly(target, sighting, quiet)
             return None
-        return self._open(target, sighting, None)
+        return self._begin(target, sighting, None)
 
     def _chosen_for(self, target: Target) -> Worker | None:
         """An incident that chose its node was opened for the RuntimeClass: its pods still name that."""
         if target.node is not None:
             return None
-        chosen = (w for w in self._workers.values() if w.incident.chosen is not None)
+        chosen = (w for w in self._open if w.incident.chosen is not None)
         return next((w for w in chosen if w.incident.serves(target.name)), None)
 
     def _count_quietly(self, target: Target, sighting: Sighting, quiet: Quiet) -> None:
@@ -194,41 +211,42 @@ class Desk:
         look.add_done_callback(self._looks.discard)
 
     async def _look_at_quiet(self, target: Target, sighting: Sighting, old: Incident) -> None:
+        if self._gate.tired(target, sighting.family, self._past_of(target)) is not None:
+            return
         subject = Subject(old.id, target, (sighting,), self._parts.clock.now())
         try:
             conclusion = await self._parts.looker.look(subject)
         except BotError as error:
             log.info("quiet target not readable", target=target.name, error=str(error))
             return
-        if _is_news(conclusion, old) and self._open_on(target) is None:
-            self._open(target, sighting, None)
+        if isinstance(conclusion, Plan | Diagnosis) and is_news(conclusion, old) and self._open_on(target) is None:
+            self._begin(target, sighting, None)
 
-    def _open(self, target: Target, sighting: Sighting | None, actor: Actor | None) -> IncidentId:
+    def _begin(self, target: Target, sighting: Sighting | None, actor: Actor | None) -> IncidentId:
         incident_id = new_incident_id()
         opened = e.Opened(at=self._parts.clock.now(), target=target, sighting=sighting, actor=actor)
-        incident = fold(incident_id, [opened])
-        unasked = self._stop(incident_id, target, sighting) if sighting is not None else None
-        worker = Worker(self._parts, incident)
+        worker = Worker(self._parts, fold(incident_id, [opened]), self._taken)
+        if sighting is not None:
+            self._stop(worker, target, sighting)
         self._workers[incident_id] = worker
         self._tasks[incident_id] = asyncio.create_task(
-            self._begin(worker, opened, unasked), name=f"incident {incident_id}"
+            self._work_from(opened, worker), name=f"incident {incident_id}"
         )
         return incident_id
 
-    def _stop(self, incident_id: IncidentId, target: Target, sighting: Sighting) -> e.Unasked | None:
-        """Why a person must pick it, if so. A storm takes back the earlier questions of its family as well."""
-        unasked = self._gate.stop(incident_id, target, sighting, self._past_of(target))
-        if unasked is not None and unasked.storm:
-            for worker in self._workers.values():
+    def _stop(self, begun: Worker, target: Target, sighting: Sighting) -> None:
+        """Say why it is not asked about, if so. A storm takes back the earlier questions of its family as well."""
+        stop = self._gate.stop(begun.incident.id, target, sighting, self._past_of(target))
+        if stop is not None:
+            begun.tell(stop)
+        if isinstance(stop, e.Unasked):
+            for worker in self._open:
                 if worker.in_storm(sighting.family):
-                    worker.unask(unasked)
-        return unasked
+                    worker.unask(stop)
 
-    async def _begin(self, worker: Worker, opened: e.Opened, unasked: e.Unasked | None) -> None:
+    async def _work_from(self, opened: e.Opened, worker: Worker) -> None:
         try:
             await self._parts.journal.append(worker.incident.id, opened)
-            if unasked is not None:
-                await worker.record(unasked)
         except JournalError as error:
             self._lose(error)
             return
@@ -240,28 +258,13 @@ class Desk:
         """A person asks for a repair: past quiet rules and storms, never past a plan's question."""
         worker = self._open_on(target)
         if worker is None:
-            return self._open(target, None, actor)
+            return self._begin(target, None, actor)
         if worker.incident.phase is Phase.UNASKED or worker.unasking:
             worker.tell(e.Picked(at=worker.now(), actor=actor))
         return worker.incident.id
 
     def held_on(self, node: str) -> Iterable[Worker]:
-        return [
-            w for w in self._workers.values() if w.incident.phase is Phase.HELD and w.incident.target.name == node
-        ]
+        return [w for w in self._open if w.incident.phase is Phase.HELD and w.incident.target.name == node]
 
     def echoes(self) -> Mapping[IncidentId, int]:
         return dict(self._echoes)
-
-
-def _is_news(conclusion: Conclusion, old: Incident) -> bool:
-    """Whether a look at a quiet target shows another plan or diagnosis than the one that ended."""
-    if isinstance(conclusion, Plan):
-        return old.plan is None or conclusion.digest != old.plan.digest
-    if isinstance(conclusion, Diagnosis):
-        return old.diagnosis is None or _evidence(conclusion) != _evidence(old.diagnosis)
-    return False
-
-
-def _evidence(diagnosis: Diagnosis) -> tuple[Family, frozenset[str]]:
-    return diagnosis.family, frozenset(b.check for b in diagnosis.blockers)

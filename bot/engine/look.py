@@ -5,7 +5,7 @@ quiet. It holds no Lease.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -114,6 +114,11 @@ class Looker:
         """Raises UnreachableError, HostKeyError, UnknownFactError, ForbiddenError: nothing is decided then."""
         if (diagnosis := self._never_repaired(subject)) is not None:
             return diagnosis
+        if subject.target.kind is TargetKind.CHOOSE_NODE:
+            choice = await self.choose(subject, {})
+            if isinstance(choice, Diagnosis):
+                return choice
+            subject = replace(subject, target=Target(TargetKind.NODE, choice.node.name, choice.node.uid))
         node = subject.target.node
         if node is None or shell is not None:
             return await self._conclude(subject, await self.facts(subject, shell))
@@ -125,11 +130,16 @@ class Looker:
         async with self._nodes.shell(node) as shell:
             return await self._read_node(shell)
 
-    async def choose(self, subject: Subject) -> Choice | Diagnosis:
-        """Read-only facts of the workers that can matter, and the policy's pick (design.md 4.1, hop 4)."""
+    async def choose(self, subject: Subject, taken: Mapping[str, IncidentId]) -> Choice | Diagnosis:
+        """Read-only facts of the workers that can matter, and the policy's pick (design.md 4.1, hop 4).
+
+        `taken`: node uid -> the incident that is open on it; such a node is not picked.
+        """
         situation = self._situation(subject, await self.facts(subject, None))
-        read = await self._read_all(worth_reading(situation))
-        return choose_node([Candidate(node, found) for node, found in read], situation)
+        nodes = worth_reading(situation)
+        read = await self._read_all([node for node in nodes if node.metadata.uid not in taken])
+        busy = [Candidate(node, taken[node.metadata.uid]) for node in nodes if node.metadata.uid in taken]
+        return choose_node([*(Candidate(node, found) for node, found in read), *busy], situation)
 
     def _situation(self, subject: Subject, facts: Facts) -> Situation:
         families = tuple(dict.fromkeys(s.family for s in subject.sightings))

@@ -5,10 +5,13 @@ conclusion is drawn; if it changed where the incident stands, the conclusion is 
 anew. So an answer is never applied to a plan that replaced its own, and no conclusion overrides a person.
 """
 
+from collections.abc import Mapping
+from typing import Protocol
+
 from bot.core import entries as e
 from bot.core.errors import BotError, JournalError, TemporaryError
 from bot.core.incident import Incident
-from bot.core.model import Diagnosis, Family, TargetKind
+from bot.core.model import Blocker, Diagnosis, Family, IncidentId, Target, TargetKind
 from bot.engine.look import Conclusion, Subject
 from bot.engine.owner import Owner
 from bot.engine.parts import Parts
@@ -18,10 +21,21 @@ LOOK_TRIES = 4
 """Looks at a target that cannot be read, before people are told that it cannot."""
 
 
+class Claims(Protocol):
+    """Which incident has which node, so that a choice takes none that another one has."""
+
+    def taken(self) -> Mapping[str, IncidentId]:
+        """Node uid -> the open incident."""
+
+    def claim(self, node: Target) -> bool:
+        """Take it from this moment on; false when another incident has it. Decided without an await."""
+
+
 class Planning:
-    def __init__(self, parts: Parts, owner: Owner) -> None:
+    def __init__(self, parts: Parts, owner: Owner, claims: Claims) -> None:
         self._parts = parts
         self._owner = owner
+        self._claims = claims
 
     async def conclude(self) -> Conclusion | None:
         """What a look at the target says; `None` when something was said meanwhile that comes first."""
@@ -52,10 +66,12 @@ class Planning:
         return await self._parts.looker.look(Subject.of(self._owner.incident))
 
     async def _choose(self) -> Diagnosis | None:
-        """Names the node of a choose-node incident; `None` when it did."""
-        choice = await self._parts.looker.choose(Subject.of(self._owner.incident))
+        """Names the node of a choose-node incident; `None` when it did. One incident per node (invariant 4)."""
+        choice = await self._parts.looker.choose(Subject.of(self._owner.incident), self._claims.taken())
         if isinstance(choice, Diagnosis):
             return choice
+        if not self._claims.claim(Target(TargetKind.NODE, choice.node.name, choice.node.uid)):
+            raise TemporaryError(f"{choice.node.name} got an incident of its own meanwhile")
         await self._owner.record(
             e.Chosen(at=self._owner.now(), node=choice.node, why=choice.why, runners_up=choice.runners_up)
         )
@@ -68,5 +84,6 @@ def _unreadable(incident: Incident, error: BotError) -> Diagnosis:
     return Diagnosis(
         family,
         f"{incident.target.name} could not be looked at: {error}",
+        blockers=(Blocker("unreadable", str(error)),),
         guidance=("Unknown is not absent: nothing was planned. Cure the cause, then `imsbot repair`.",),
     )

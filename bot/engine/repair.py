@@ -13,8 +13,9 @@ from bot.core import entries as e
 from bot.core.errors import BotError, JournalError, TemporaryError, UnknownFactError
 from bot.core.facts import Facts
 from bot.core.incident import Incident, Phase, StepProgress, StepState
-from bot.core.model import Diagnosis, Family, Mode, Plan
+from bot.core.model import Blocker, Diagnosis, Family, Mode, Plan
 from bot.core.plan import within
+from bot.core.quiet import NO_START
 from bot.engine.look import Subject
 from bot.engine.owner import Owner
 from bot.engine.parts import Parts
@@ -95,7 +96,10 @@ class Repair:
     async def _give_up(self, why: str) -> None:
         if not self._incident.touched:
             family = self._incident.families[-1] if self._incident.families else Family.AMBIGUOUS
-            await self._owner.conclude(Diagnosis(family, f"The approved repair could not start: {why}"))
+            blocker = Blocker(NO_START, why)
+            await self._owner.conclude(
+                Diagnosis(family, f"The approved repair could not start: {why}", blockers=(blocker,))
+            )
         else:
             await self._owner.hold(f"The repair cannot go on: {why}")
 

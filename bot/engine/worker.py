@@ -6,6 +6,7 @@ alike, so there is one path and not two.
 """
 
 import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -15,7 +16,8 @@ import structlog
 from bot.core import entries as e
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import Hop, advance, decide, reminder_at
-from bot.core.model import Diagnosis, Family, Plan, Sighting
+from bot.core.messages import NOT_BEGUN, Message, counts
+from bot.core.model import Diagnosis, Family, IncidentId, Plan, Target
 from bot.core.outcome import closing
 from bot.core.plan import what_changed
 from bot.engine.look import Conclusion
@@ -27,26 +29,23 @@ from bot.steps.planner import Nothing, undo_plan
 
 log = structlog.get_logger(__name__)
 
-SIGHTINGS_KEPT = 50
-
 REST_S = 600.0
 """How often a resting incident is looked at: whether it must remind."""
 
-_NOT_BEGUN = frozenset({Phase.OPENED, Phase.PLANNED, Phase.ASKED})
-
-Message = e.Sighted | e.Unasked | e.Picked | e.Answered | e.AbortAsked | e.ReleaseAsked
-"""What may arrive in an inbox: ready entries, journaled by the worker."""
-
 
 class Worker:
-    def __init__(self, parts: Parts, incident: Incident) -> None:
+    def __init__(self, parts: Parts, incident: Incident, taken: Callable[[], Mapping[str, IncidentId]]) -> None:
+        """`taken`: node uid -> the incident that has the node."""
         self.incident = incident
+        self.target = incident.target
+        """Of the incident, or the node that it is just choosing."""
+        self.taken = taken
         self.stopping = False
         self.unasking = False
         """Its question is being taken back: no answer counts any more."""
         self._parts = parts
         self._repair = Repair(parts, self)
-        self._planning = Planning(parts, self)
+        self._planning = Planning(parts, self, self)
         self._telling = Telling(parts.cards, self)
         self._considered: frozenset[Family] = frozenset()
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
@@ -57,11 +56,18 @@ class Worker:
         """Put a message into the inbox; journaled before anything else happens."""
         self._inbox.put_nowait(message)
 
+    def claim(self, node: Target) -> bool:
+        """See `planning.Claims`."""
+        if node.uid in self.taken():
+            return False
+        self.target = node
+        return True
+
     def in_storm(self, family: Family) -> bool:
         """Whether a storm of this family takes the question back: nobody has answered it, or asked for it."""
         i = self.incident
         asked_for = i.requested_by is not None or i.chosen is not None or i.answer is not None
-        return i.phase in _NOT_BEGUN and family in i.families and i.target.node is not None and not asked_for
+        return i.phase in NOT_BEGUN and family in i.families and i.target.node is not None and not asked_for
 
     def unask(self, message: e.Unasked) -> None:
         """Take the question back. An answer that came before this message still counts."""
@@ -117,35 +123,8 @@ class Worker:
     async def _take(self, message: Message | None) -> None:
         if isinstance(message, e.Unasked):
             self.unasking = False
-        if message is not None and self._counts(message):
+        if message is not None and counts(message, self.incident):
             await self.record(message)
-
-    def _counts(self, message: Message) -> bool:
-        """Whether it still says something where the incident stands: it may have crossed an answer or an end."""
-        i = self.incident
-        match message:
-            case e.Sighted(sighting=sighting):
-                return self._is_new(sighting)
-            case e.Answered():
-                return i.phase in {Phase.PLANNED, Phase.ASKED} and i.answer is None
-            case e.Unasked():
-                return i.phase in _NOT_BEGUN and i.answer is None
-            case e.Picked():
-                return i.phase is Phase.UNASKED
-            case e.ReleaseAsked():
-                return i.phase is Phase.HELD
-            case e.AbortAsked():
-                return i.open
-            case _:
-                assert_never(message)
-
-    def _is_new(self, sighting: Sighting) -> bool:
-        """Not known yet; beyond the limit only a new family is worth an entry."""
-        seen = self.incident.sightings
-        if sighting.family not in self.incident.families:
-            return True
-        known = any(s.family is sighting.family and s.uid == sighting.uid for s in seen)
-        return not known and len(seen) < SIGHTINGS_KEPT
 
     async def wait(self, timeout_s: float) -> None:
         """Until a message comes, at the latest after `timeout_s`."""

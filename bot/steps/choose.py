@@ -17,7 +17,7 @@ from bot.core.eligible import eligible_nodes, labelled_nodes
 from bot.core.errors import BotError
 from bot.core.facts import NodeFacts
 from bot.core.kata import JoinPolicy
-from bot.core.model import Diagnosis, Disruption, Family, NodeRef, Plan, Target, TargetKind
+from bot.core.model import Diagnosis, Disruption, Family, IncidentId, NodeRef, Plan, Target, TargetKind
 from bot.core.objects import Node, Pod
 from bot.steps.planner import Nothing, make_plan
 from bot.steps.registry import decode
@@ -28,10 +28,10 @@ _ORDER = list(Disruption)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A worker, and its facts or why they could not be read."""
+    """A worker, and its facts, or why they could not be read, or the incident that is open on it."""
 
     node: Node
-    found: NodeFacts | BotError
+    found: NodeFacts | BotError | IncidentId
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ def _plan_for(candidate: Candidate, s: Situation) -> Plan | str:
     meta = candidate.node.metadata
     if isinstance(candidate.found, BotError):
         return f"{meta.name} could not be read: {candidate.found}"
+    if isinstance(candidate.found, str):
+        return f"{meta.name} has the open incident {candidate.found}"
     cluster = replace(s.facts.cluster, node=candidate.node)
     facts = replace(s.facts, node=candidate.found, cluster=cluster)
     target = Target(TargetKind.NODE, meta.name, meta.uid)

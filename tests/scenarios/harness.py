@@ -35,6 +35,7 @@ from tests.unit.steps import samples
 TARGET = Target(TargetKind.NODE, samples.NODE, samples.UID)
 SECOND = Target(TargetKind.NODE, "ncn-w002", "7e57-0002")
 APPROVER = Actor(via="slack", user="U0APPROVER", team="T0TEAM")
+CLASS = Target(TargetKind.CHOOSE_NODE, "kata-qemu")
 DAY_S = 24 * 3600
 LOOK_AGAIN_S = 300.0
 """Conditions that no entry announces."""
@@ -75,6 +76,9 @@ class MemoryJournal:
             self.killed.set()
             await asyncio.Event().wait()
 
+    def writing_a(self, entry: str) -> bool:
+        return type(self.writing).__name__ == entry
+
     async def read(self) -> Mapping[IncidentId, History]:
         return {key: History(tuple(value)) for key, value in self.written.items()}
 
@@ -86,11 +90,18 @@ class PaperCards:
     last: dict[IncidentId, Incident] = field(default_factory=dict)
     delivered: list[tuple[IncidentId, Phase]] = field(default_factory=list)
     down: bool = False
+    slow_s: float = 0.0
+    broken: bool = False
+    """A defect of ours: rendering fails."""
 
     def show(self, incident: Incident) -> None:
+        if self.broken:
+            raise RuntimeError("cannot be rendered")
         self.last[incident.id] = incident
 
     async def deliver(self, incident: Incident) -> CardRef | None:
+        if self.slow_s:
+            await asyncio.sleep(self.slow_s)
         if self.down:
             raise UnreachableError("Slack is down")
         self.show(incident)
@@ -222,7 +233,9 @@ class Engine:
         return self.only if self.desk.incidents() else None  # type: ignore[return-value]
 
     def answer(self, approve: bool = True, actor: Actor = APPROVER) -> Reply:
-        plan = self.only.plan
-        assert plan is not None
-        reply, _ = self.approvals.answer(Answer(self.only.id, plan.digest, approve, actor))
+        return self.answer_of(self.only, approve, actor)
+
+    def answer_of(self, incident: Incident, approve: bool = True, actor: Actor = APPROVER) -> Reply:
+        assert incident.plan is not None
+        reply, _ = self.approvals.answer(Answer(incident.id, incident.plan.digest, approve, actor))
         return reply

@@ -22,7 +22,7 @@ from bot.core.action import (
     SetCordon,
     SetLabel,
 )
-from bot.core.errors import LeaseLostError, UnknownFactError, UnreachableError
+from bot.core.errors import LeaseLostError, PermanentError, UnknownFactError, UnreachableError
 from bot.core.facts import NodeFacts
 from bot.core.facts.cluster import ClusterFacts, Reads
 from bot.core.facts.ours import Ours, Rollback
@@ -74,6 +74,7 @@ class SimulatedNode:
     gone: bool = False
     """Its Node object was deleted."""
     unreadable: bool = False
+    epoch_damaged: bool = False
     noise: int = 0
 
     def facts(self) -> NodeFacts:
@@ -156,14 +157,19 @@ class SimulatedCluster:
     cordons: int = 0
     """The most nodes that were cordoned at once."""
     applied: list[ApiChange] = field(default_factory=list)
+    labelled: bool = True
+    """Whether the healthy peers have the Kata label, and the hanging pod a node."""
     lose_answers: int = 0
     """How many of the next changes are made without the bot hearing of it."""
 
     async def facts(self, reads: Reads) -> ClusterFacts:
         node = self._find(reads.target.uid)
         names = {n.name for n in self.nodes}
+        labels = {"labels": {KATA_LABEL: "true"} if self.labelled else {}}
         peers = [
-            samples.api_node(f"ncn-w00{i}", f"7e57-000{i}") for i in range(1, 6) if f"ncn-w00{i}" not in names
+            samples.api_node(f"ncn-w00{i}", f"7e57-000{i}", **labels)
+            for i in range(1, 6)
+            if f"ncn-w00{i}" not in names
         ]
         return replace(
             samples.cluster(),
@@ -179,7 +185,10 @@ class SimulatedCluster:
 
     def _pod(self, node: SimulatedNode | None) -> Pod:
         served = node is not None and "kata-qemu" in node.loaded
-        return samples.pod(self.pod_name, phase="Running" if served else "Pending")
+        pod = samples.pod(self.pod_name, phase="Running" if served else "Pending")
+        if self.labelled or served:
+            return pod
+        return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, node_name=None))
 
     def _canary_now(self) -> Pod | None:
         if self.canary is None or self.canary_verdict == "hangs":
@@ -210,8 +219,9 @@ class SimulatedCluster:
             case SetCordon(node_uid=uid, incident=incident, cordoned=cordoned):
                 node = self._find(uid)
                 return self._mark(node, incident, cordoned) if node else Outcome(OutcomeKind.REFUSED)
-            case SetLabel():
-                raise AssertionError(f"nobody asked for a label: {LABEL}")
+            case SetLabel(node_uid=uid, incident=incident, labelled=labelled):
+                node = self._find(uid)
+                return self._label(node, incident, labelled) if node else Outcome(OutcomeKind.REFUSED)
             case CreateCanary(name=name, namespace=namespace, node=node):
                 self.canary = Pod(
                     metadata=Meta(name=name, namespace=namespace, uid="canary-1"),
@@ -222,6 +232,14 @@ class SimulatedCluster:
                 self.canary = None
             case CreateRuntimeClass():
                 raise AssertionError("nobody asked for a RuntimeClass")
+        return OK
+
+    def _label(self, node: SimulatedNode, incident: str, labelled: bool) -> Outcome:
+        if labelled:
+            node.labels[KATA_LABEL] = "true"
+            node.annotations[LABEL] = f"{incident}="
+        elif node.annotations.get(LABEL) == f"{incident}=":
+            del node.labels[KATA_LABEL], node.annotations[LABEL]
         return OK
 
     def _mark(self, node: SimulatedNode, incident: str, cordoned: bool) -> Outcome:
@@ -253,6 +271,8 @@ class SimulatedShell:
 
     async def mint_epoch(self, at_least: int, holder: str) -> int:
         self._net.check()
+        if self._node.epoch_damaged:
+            raise PermanentError(f"{self._node.name}: /var/lib/imsbot/epoch: damaged")
         self._node.epoch = max(self._node.epoch, at_least) + 1
         return self._node.epoch
 
@@ -304,6 +324,8 @@ class SimulatedNodes:
 
     @asynccontextmanager
     async def shell(self, node: NodeRef) -> AsyncIterator[SimulatedShell]:
+        if node.uid not in self._nodes:
+            raise UnreachableError(f"{node.name} is not simulated")
         yield SimulatedShell(self._nodes[node.uid], self._net)
 
 
