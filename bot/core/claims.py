@@ -77,8 +77,8 @@ def installs_kata(pod: Pod) -> bool:
     """Whether it is a pod of kata-deploy that is not through, by its labels or its DaemonSet."""
     if pod.status.phase in ("Succeeded", "Failed"):
         return False
-    names = (pod.metadata.label("name"), pod.metadata.label("app.kubernetes.io/name"))
-    by_label = any(name == "kata-deploy" or (name or "").startswith("kata-deploy-") for name in names)
+    names = (pod.metadata.label(key) or "" for key in ("name", "app", "app.kubernetes.io/name"))
+    by_label = any(name == "kata-deploy" or name.startswith("kata-deploy-") for name in names)
     owners = pod.metadata.owner_references or ()
     return by_label or any(o.kind == "DaemonSet" and o.name.startswith("kata-deploy") for o in owners)
 

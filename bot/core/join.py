@@ -164,8 +164,8 @@ def _of_job(job: Job) -> Iterator[str]:
     if job.metadata.deletion_timestamp is not None:
         yield "the Job is being deleted"
     ending = [c.type for c in job.status.conditions or () if c.type in _ENDING and c.status == "True"]
-    if ending:
-        yield f"the Job has ended ({', '.join(ending)})"
+    if ending or job.status.completion_time is not None:
+        yield f"the Job has ended ({', '.join(ending) or 'completionTime'})"
 
 
 def _of_node(case: _Case) -> Iterator[str]:

@@ -192,6 +192,7 @@ class JobStatus(Obj, frozen=True):
     active: int | None = None
     succeeded: int | None = None
     failed: int | None = None
+    completion_time: Moment | None = None
     conditions: tuple[Condition, ...] | None = None
 
 

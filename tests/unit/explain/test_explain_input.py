@@ -1,9 +1,11 @@
 """`imsbot explain`: which inputs it reads, in which order it tells them, and what it says to bad ones."""
 
+import contextlib
 import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,33 @@ def test_several_files_are_merged_by_version(tmp_path: Path) -> None:
     assert [UNPROVEN, QUIET_POD, REPAIRABLE] == told_of(events, pods)
 
 
+def test_several_files_are_sorted_as_a_whole_even_when_one_is_not(tmp_path: Path) -> None:
+    pods = file_of(tmp_path, "pods", at(NODE, 50), at(POD, 10))
+    told = told_of(file_of(tmp_path, "events", at(EVENT, 30)), pods)
+    assert [QUIET_POD, REPAIRABLE, ("Node", "unrelated", False)] == told
+
+
+def test_one_file_keeps_its_order(tmp_path: Path) -> None:
+    assert [UNPROVEN, QUIET_POD] == told_of(file_of(tmp_path, "a", at(EVENT, 30), at(POD, 10)))
+
+
+def test_an_event_is_joined_with_its_list_also_among_other_files(tmp_path: Path) -> None:
+    cordoned = built({"base": "node", "set": {"spec": {"unschedulable": True}}})
+    listed = {"kind": "List", "items": [at(EVENT, 30), at(POD, 10), at(cordoned, 90)]}
+    told = told_of(file_of(tmp_path, "a", listed), file_of(tmp_path, "b", at(built({"base": "job"}), 5)))
+    assert [QUIET_POD, UNPROVEN, ("Node", "unrelated", False)] == told
+
+
+@pytest.mark.parametrize(("in_list", "in_stream"), [(10, 20), (40, 20)])
+def test_of_a_list_and_a_stream_the_newer_state_counts(tmp_path: Path, in_list: int, in_stream: int) -> None:
+    running = built({"base": "pod", "set": {"status": {"phase": "Running"}}})
+    newer, older = (running, POD) if in_list > in_stream else (POD, running)
+    listed = {"kind": "List", "items": [at(newer, in_list), at(EVENT, 30)]}
+    stream = {"type": "MODIFIED", "object": at(older, in_stream)}
+    told = told_of(file_of(tmp_path, "a", listed), file_of(tmp_path, "b", stream))
+    assert ("Event", "unrelated", False) in told
+
+
 def test_versions_are_compared_as_numbers(tmp_path: Path) -> None:
     assert [QUIET_POD, REPAIRABLE] == told_of(
         file_of(tmp_path, "events", at(EVENT, 1000)), file_of(tmp_path, "pods", at(POD, 999))
@@ -97,6 +126,25 @@ def test_records_without_a_version_keep_their_place(tmp_path: Path) -> None:
     events = file_of(tmp_path, "events", at(EVENT, 10), at(EVENT, None))
     pods = file_of(tmp_path, "pods", at(POD, 20), at(NODE, None))
     assert ["Event", "Event", "Pod", "Node"] == [kind for kind, _, _ in told_of(events, pods)]
+
+
+def test_thousands_of_records_take_seconds(tmp_path: Path) -> None:
+    """Each costs the same, however many pods and nodes are known, in lines and in Lists."""
+
+    def named(base: dict[str, Any], number: int) -> dict[str, Any]:
+        meta = {"name": f"p{number}", "uid": f"u{number}"}
+        if base["kind"] == "Event":
+            return {**base, "involvedObject": {**base["involvedObject"], **meta}}
+        return {**base, "metadata": {**base["metadata"], **meta}}
+
+    pods, events = ([named(base, number) for number in range(2000)] for base in (POD, EVENT))
+    began = time.process_time()
+    told = told_of(
+        file_of(tmp_path, "lines", NODE, *pods, *events),
+        file_of(tmp_path, "list", {"kind": "List", "items": [*pods, *events]}),
+    )
+    assert 4000 == told.count(REPAIRABLE)
+    assert time.process_time() - began < 15
 
 
 def test_objects_are_joined_with_and_give_no_lines(tmp_path: Path) -> None:
@@ -150,6 +198,31 @@ def test_events_of_the_newer_group_are_the_same_events(tmp_path: Path) -> None:
     assert [QUIET_POD, REPAIRABLE] == told_of(file_of(tmp_path, "a", POD, newer))
 
 
+def test_items_of_an_api_server_s_list_have_its_group(tmp_path: Path) -> None:
+    newer = {
+        "metadata": EVENT["metadata"],
+        "regarding": EVENT["involvedObject"],
+        "note": EVENT["message"],
+        "reason": EVENT["reason"],
+        "type": "Warning",
+        "reportingController": "kubelet",
+    }
+    listed = {"kind": "EventList", "apiVersion": "events.k8s.io/v1", "items": [newer]}
+    assert [QUIET_POD, REPAIRABLE] == told_of(file_of(tmp_path, "a", POD, listed))
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"kind": "Node", "apiVersion": "longhorn.io/v1beta2", "status": {"conditions": {"Ready": {}}}},
+        {"kind": "NodeList", "apiVersion": "longhorn.io/v1beta2", "items": [{"metadata": {"name": "a"}}]},
+        {"kind": "Job", "apiVersion": "batch.volcano.sh/v1alpha1", "spec": {"tasks": []}},
+    ],
+)
+def test_kinds_of_other_groups_are_passed_over(tmp_path: Path, foreign: dict[str, Any]) -> None:
+    assert [QUIET_POD, REPAIRABLE] == told_of(file_of(tmp_path, "a", foreign, POD, EVENT))
+
+
 def test_kinds_that_nobody_asks_for_are_passed_over(tmp_path: Path) -> None:
     assert [] == told_of(file_of(tmp_path, "a", {"kind": "Secret", "metadata": {"name": "x"}}))
 
@@ -172,6 +245,8 @@ def test_kinds_that_nobody_asks_for_are_passed_over(tmp_path: Path) -> None:
             "items.1: an object is expected, this is a number",
         ),
         ("[" * 100000, "f:1: not JSON as an API server writes it"),
+        ('{"type": {}, "object": {}}', "a watch line's type is one of"),
+        ('{"kind": "Event", "eventTime": "2026-01-05T10:00:00"}', "with a timezone component"),
     ],
 )
 def test_bad_input_is_one_line_with_file_and_line(text: str, expected: str) -> None:
@@ -179,6 +254,13 @@ def test_bad_input_is_one_line_with_file_and_line(text: str, expected: str) -> N
         parse_source(text.encode(), "f")
     assert expected in str(refused.value)
     assert 1 == len(str(refused.value).splitlines())
+
+
+@pytest.mark.parametrize("depth", [100, 400, 600, 900])
+def test_depth_is_either_read_or_refused(depth: int) -> None:
+    text = '{"kind": "Pod", "x": ' + '{"a": ' * depth + "1" + "}" * (depth + 1)
+    with contextlib.suppress(InputError):
+        assert 1 == len(parse_source(text.encode(), "f").said)
 
 
 def test_bytes_that_are_no_text_are_named_by_line() -> None:
