@@ -82,8 +82,7 @@ def read(content: bytes) -> Document:
     tree = _parse(text)
     if isinstance(statements, ScanError):
         raise CannotMergeError(
-            "a key with an escape sequence, which containerd versions read differently: write it plainly",
-            line=statements.line + 1,
+            "it cannot be read safely from here on: add the tables by hand", line=statements.line + 1
         )
     return Document(bom, split_lines(text), tree, statements)
 

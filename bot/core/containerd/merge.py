@@ -49,7 +49,7 @@ def merge(content: bytes, kata: KataHandlers = DEFAULT) -> Merged | Unchanged | 
 
 
 def _proven_text(document: Document, near: Neighbourhood, additions: tuple[Addition, ...]) -> str:
-    for candidate in (near, replace(near, anchor=None)):
+    for candidate in (near, replace(near, anchors=())):
         edits = place(document, candidate, additions)
         text = apply(document, edits)
         if _is_faithful(document, edits, text, additions):

@@ -3,10 +3,12 @@
 A line that is in the file is never rewritten, with one exception: when the table that lacks a key is written as an
 inline table, there is no other place than inside it, and that one statement is edited by tomlkit.
 
-A new runtime goes behind the last runtime of the file, ours beside each other. Comments stay with the table that
-they describe: directly above a header they are that header's, otherwise they belong to the table above.
+A new runtime goes beside the runtimes of the file, ours beside each other. Whose a comment is, people can only
+guess: so a place is taken where none stands above or below, at worst at the end. Where there is no such place, the
+comments directly above a header are that header's and all others belong to the table above.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -115,7 +117,8 @@ def _place_one(document: Document, near: Neighbourhood, addition: Addition) -> E
         indent = document.first_key_indent(header) or indent
     pairs = tuple(style.pair_row((key,), value, indent) for key, value in addition.pairs)
     if header is not None:
-        return Insertion(document.statements[document.body_last(header)].last + 1, pairs)
+        body = range(document.body_last(header), header - 1, -1)
+        return Insertion(_quietest(document, [document.statements[index].last + 1 for index in body]), pairs)
     rows_of_table = (style.header_row(table), *pairs)
     for index, statement in enumerate(document.statements):
         if statement.kind is Kind.TABLE and is_within(statement.path, table):
@@ -137,10 +140,23 @@ def _dotted(document: Document, table: Path) -> Statement | None:
 
 
 def _new_line(document: Document, near: Neighbourhood, addition: Addition) -> int:
-    """Behind the options' own runtime, else behind the neighbour, else at the end."""
+    """Behind the options' own runtime, else behind a neighbour, else at the end."""
     parent = document.header(addition.table[:-1]) if addition.is_options else None
-    anchor = near.anchor if parent is None else parent
-    return len(document.lines) if anchor is None else _line_after(document, document.body_last(anchor))
+    anchors = near.anchors if parent is None else (parent, *near.anchors)
+    ends = (*map(document.body_last, anchors), len(document.statements) - 1)
+    return _quietest(document, [_line_after(document, index) for index in ends])
+
+
+def _quietest(document: Document, places: Sequence[int]) -> int:
+    """The first of these lines with no comment above or below, blank lines aside; the first when all have one."""
+    said = {line for statement in document.statements for line in range(statement.first, statement.last + 1)}
+    written = [line for line, row in enumerate(document.lines) if row.strip()]
+
+    def is_quiet(place: int) -> bool:
+        below = bisect_left(written, place)
+        return all(line in said for line in written[max(below - 1, 0) : below + 1])
+
+    return next(filter(is_quiet, places), places[0])
 
 
 def _line_after(document: Document, index: int) -> int:

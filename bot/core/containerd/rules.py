@@ -12,8 +12,8 @@ from typing import Any
 
 from bot.core.containerd.document import Document
 from bot.core.containerd.runtimes import OPTIONS, KataHandlers, Pair, RuntimeTable, Value
-from bot.core.containerd.scan import Path
-from bot.core.containerd.schema import BUILT_IN_DEFAULT, Layout
+from bot.core.containerd.scan import Path, is_within
+from bot.core.containerd.schema import BUILT_IN_DEFAULT, Layout, stray_tables
 from bot.core.containerd.spelling import spell_key
 from bot.core.containerd.verdict import CannotMergeError, shown, visible
 
@@ -52,7 +52,7 @@ class Lack:
 def require_default_runtime(document: Document, layout: Layout) -> None:
     """Raises `CannotMergeError` unless the file itself defines its default runtime, beside where ours would go."""
     runtimes = _tables(document, layout)
-    name_at = (*layout.containerd, "default_runtime_name")
+    name_at = _default_name_at(layout)
     name = document.get(name_at)
     line = document.line_of(name_at)
     if name is not None and not (isinstance(name, str) and name):
@@ -62,7 +62,11 @@ def require_default_runtime(document: Document, layout: Layout) -> None:
     name = name or BUILT_IN_DEFAULT
     if name not in runtimes:
         raise CannotMergeError(_undefined(document, layout, name), line=line)
-    _require_usable(document, layout, (*layout.runtimes, name))
+    _require_linux(document, (*layout.runtimes, name))
+
+
+def _default_name_at(layout: Layout) -> Path:
+    return (*layout.containerd, "default_runtime_name")
 
 
 def _undefined(document: Document, layout: Layout, name: str) -> str:
@@ -79,20 +83,18 @@ def _spelled(path: Path) -> str:
     return visible(spell_key(path))
 
 
-def _require_usable(document: Document, layout: Layout, path: Path) -> None:
+def _require_linux(document: Document, path: Path) -> None:
     kind = document.get((*path, "runtime_type"))
-    line = document.line_of(path)
-    name = shown(path[-1])
-    # Schema 3 is read by containerd 2 only, which lays the file over its built-in runtimes; 1.x drops those.
-    inherited = kind is None and layout.version > 2 and path[-1] == BUILT_IN_DEFAULT
-    if not inherited and not (isinstance(kind, str) and kind):
+    if not isinstance(kind, str | None):
         raise CannotMergeError(
-            f"its default runtime {name} has no runtime_type, and containerd 1.x starts no container with it: set "
-            'it, for runc to "io.containerd.runc.v2"',
-            line=line,
+            f"its default runtime {shown(path[-1])} has the runtime_type {shown(kind)}, which is no text: "
+            "containerd will not start; repair it by hand",
+            line=document.line_of((*path, "runtime_type")),
         )
-    if isinstance(kind, str) and kind.startswith(_WINDOWS_RUNTIME):
-        raise CannotMergeError(f"a Windows node (its default runtime is {shown(kind)}): no Kata there", line=line)
+    if kind and kind.startswith(_WINDOWS_RUNTIME):
+        raise CannotMergeError(
+            f"a Windows node (its default runtime is {shown(kind)}): no Kata there", line=document.line_of(path)
+        )
 
 
 def find_lack(document: Document, layout: Layout, kata: KataHandlers) -> Lack:
@@ -117,7 +119,7 @@ def find_lack(document: Document, layout: Layout, kata: KataHandlers) -> Lack:
             present = document.get(table) or {}
             if missing := tuple(pair for pair in pairs if pair[0] not in present):
                 additions.append(Addition(table, missing))
-    return Lack(tuple(additions), (*_import_warnings(document), *warnings))
+    return Lack(tuple(additions), (*_file_warnings(document, layout), *warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,14 @@ def same_value(seen: Any, needed: Value) -> bool:
 
 
 def _tables(document: Document, layout: Layout) -> Mapping[str, Any]:
-    """The runtimes table, and a refusal when something on the way to it, or a default runtime, is no table."""
+    """The runtimes table, and a refusal when something on the way to it is no table, or means two things."""
+    for statement in document.statements:
+        path = statement.path
+        if statement.is_escaped and (is_within(path, layout.runtimes) or is_within(layout.runtimes, path)):
+            raise CannotMergeError(
+                "a key with an escape sequence, which containerd versions read differently: write it plainly",
+                line=statement.first + 1,
+            )
     for length in range(1, len(layout.runtimes) + 1):
         path = layout.runtimes[:length]
         if not isinstance(document.get(path), Mapping | None):
@@ -174,14 +183,28 @@ def import_list(document: Document) -> tuple[str, ...]:
     return tuple(imports)
 
 
-def _import_warnings(document: Document) -> tuple[str, ...]:
-    imports = import_list(document)
-    if not imports:
-        return ()
-    return (
-        f"line {document.line_of(('imports',))}: imports {shown(imports)} decide on the node: an imported file "
-        "can replace what is merged here, so compare `containerd config dump` there before and after",
-    )
+def _file_warnings(document: Document, layout: Layout) -> tuple[str, ...]:
+    """What was wrong or uncertain before us and stays so."""
+    warnings = []
+    if imports := import_list(document):
+        warnings.append(
+            f"line {document.line_of(('imports',))}: imports {shown(imports)} decide on the node: an imported "
+            "file can replace what is merged here, so compare `containerd config dump` there before and after"
+        )
+    for path in stray_tables(document, layout):
+        warnings.append(
+            f"line {document.line_of(path)}: {shown(path[1])} is of another schema than "
+            f"`version = {layout.version}`: containerd ignores or mixes up what stands there; it is left as it is"
+        )
+    default = (*layout.runtimes, document.get(_default_name_at(layout)) or BUILT_IN_DEFAULT)
+    # Schema 3 is read by containerd 2 only, which lays the file over its built-in runtime; 1.x drops that one.
+    is_inherited = layout.version > 2 and default[-1] == BUILT_IN_DEFAULT
+    if not is_inherited and not document.get((*default, "runtime_type")):
+        warnings.append(
+            f"line {document.line_of(default)}: its default runtime {shown(default[-1])} has no runtime_type, and "
+            'containerd 1.x starts no container with it: set it, for runc to "io.containerd.runc.v2"'
+        )
+    return tuple(warnings)
 
 
 def template_warnings(document: Document) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ each character once, and bounds nesting, because the parsers behind it recurse.
 """
 
 import re
+import tomllib
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -17,7 +18,7 @@ MAX_DEPTH = 32
 Path = tuple[str, ...]
 
 _BLANKS = re.compile(r"[ \t]*+")
-_KEY_PART = re.compile(r"""[ \t]*+(?:([A-Za-z0-9_-]++)|"([^"\\\n]*+)"|'([^'\n]*+)')[ \t]*+""")
+_KEY_PART = re.compile(r"""[ \t]*+(?:([A-Za-z0-9_-]++)|("(?:[^"\\\n]|\\.)*+")|'([^'\n]*+)')[ \t]*+""")
 _PLAIN = re.compile(r"""[^"'\[\]{}#.,=\n]*+""")
 _BASIC = re.compile(r'"(?:[^"\\\n]|\\.)*+"')
 _LITERAL = re.compile(r"'[^'\n]*+'")
@@ -44,6 +45,8 @@ class Statement:
     indent: str
     value_column: int
     """Where the value begins in the first line, right after `=`; 0 for a header."""
+    is_escaped: bool
+    """Has its key an escape sequence? containerd 1.x takes those literally, so it means two things."""
 
     @property
     def is_header(self) -> bool:
@@ -80,8 +83,10 @@ def scan(text: str) -> tuple[Statement, ...]:
                 case "" | "\n" | "\r" | "#":
                     position = _line_end(text, start)
                 case "[":
-                    kind, table, position = _header(text, start)
-                    found.append(Statement(kind, table, table, line, line, indent, 0))
+                    kind, table, end = _header(text, start)
+                    is_escaped = "\\" in text[start:end]
+                    position = _line_end(text, end)
+                    found.append(Statement(kind, table, table, line, line, indent, 0, is_escaped))
                 case _:
                     key, value_at = _key(text, start)
                     if text[value_at : value_at + 1] != "=":
@@ -90,7 +95,9 @@ def scan(text: str) -> tuple[Statement, ...]:
                     value_end = _value_end(text, value_at + 1)
                     last = line + text.count("\n", start, value_end)
                     column = value_at + 1 - position
-                    found.append(Statement(Kind.PAIR, table, table + key, line, last, indent, column))
+                    is_escaped = "\\" in text[start:value_at]
+                    path = table + key
+                    found.append(Statement(Kind.PAIR, table, path, line, last, indent, column, is_escaped))
                     line, position = last, value_end
         except ScanError as error:
             raise type(error)(line) from None
@@ -119,24 +126,28 @@ def _header(text: str, start: int) -> tuple[Kind, Path, int]:
     path, end = _key(text, start + (2 if kind is Kind.ARRAY else 1))
     if not text.startswith("]]" if kind is Kind.ARRAY else "]", end):
         raise ScanError(0)
-    return kind, path, _line_end(text, end)
+    return kind, path, end
 
 
 def _key(text: str, position: int) -> tuple[Path, int]:
-    """The parts of a (dotted) key and the offset behind it.
-
-    Escapes in a quoted key end the scan: containerd 1.x takes them literally, so the key means two things.
-    """
+    """The parts of a (dotted) key and the offset behind it."""
     parts: list[str] = []
     while found := _KEY_PART.match(text, position):
         bare, basic, literal = found.groups()
-        parts.append(bare or basic or literal or "")
+        parts.append(_unescaped(basic) if basic else bare or literal or "")
         _bound(len(parts))
         position = found.end()
         if not text.startswith(".", position):
             return tuple(parts), position
         position += 1
     raise ScanError(0)
+
+
+def _unescaped(quoted: str) -> str:
+    try:
+        return str(tomllib.loads(f"key = {quoted}")["key"])
+    except tomllib.TOMLDecodeError:
+        raise ScanError(0) from None
 
 
 def _value_end(text: str, position: int) -> int:

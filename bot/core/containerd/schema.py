@@ -56,7 +56,7 @@ def layout_of(document: Document) -> Layout:
     _require_cri(document)
     layout = _by_version(document)
     _require_full_names(document, layout)
-    _require_same_schema(document, layout)
+    _require_own_names(document, layout)
     return layout
 
 
@@ -123,7 +123,7 @@ def _require_full_names(document: Document, layout: Layout) -> None:
                 f"`{key}` is {shown(names)}: containerd will not start", line=document.line_of((key,))
             )
         for name in names:
-            if not isinstance(name, str) or not name.startswith("io.containerd.") or name.count(".") < 3:
+            if not isinstance(name, str) or name.count(".") < 3:
                 raise CannotMergeError(
                     f"`{key}` has the schema 1 name {shown(name)} under `version = {layout.version}`, and "
                     "containerd refuses that: use the full name (`io.containerd.<type>.<version>.<id>`)",
@@ -131,17 +131,26 @@ def _require_full_names(document: Document, layout: Layout) -> None:
                 )
 
 
-def _require_same_schema(document: Document, layout: Layout) -> None:
-    """Schema 3 kept `grpc.v1.cri` for the streaming server, so there only runtimes in it are misplaced."""
-    strangers: tuple[Path, ...] = (
+def stray_tables(document: Document, layout: Layout) -> tuple[Path, ...]:
+    """Tables of CRI under the names of another schema than the file's.
+
+    Schema 3 kept `grpc.v1.cri` for the streaming server, so there only runtimes in it are misplaced.
+    """
+    names: tuple[Path, ...] = (
         (("plugins", CRI_RUNTIME), ("plugins", CRI_IMAGES))
         if layout.plugin == CRI
         else (("plugins", CRI, "containerd"),)
     )
-    for path in strangers:
-        if document.get(path) is not None:
-            raise CannotMergeError(
-                f"`version = {layout.version}`, but {shown(path[1])} is of another schema, so containerd ignores "
-                f"or mixes up what stands there: move it to {shown(layout.plugin)} first",
-                line=document.line_of(path),
-            )
+    return tuple(path for path in names if document.get(path) is not None)
+
+
+def _require_own_names(document: Document, layout: Layout) -> None:
+    """Leftovers beside the right tables do no harm, unless they win: containerd 2 prefers runtimes of schema 3."""
+    strays = stray_tables(document, layout)
+    has_rival = layout.plugin == CRI and document.get(LAYOUTS[3].runtimes) is not None
+    if strays and (has_rival or document.get(layout.runtimes) is None):
+        raise CannotMergeError(
+            f"`version = {layout.version}`, but {shown(strays[0][1])} is of another schema, so containerd ignores "
+            f"or mixes up what stands there: move it to {shown(layout.plugin)} first",
+            line=document.line_of(strays[0]),
+        )

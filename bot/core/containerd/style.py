@@ -17,9 +17,9 @@ _UNIT = "  "
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """Behind which statement (its index; None: at the end) new runtimes go, and how they are written."""
+    """Behind which statement (its index) new runtimes go, best first, and how they are written."""
 
-    anchor: int | None
+    anchors: tuple[int, ...]
     style: "Style"
 
 
@@ -45,7 +45,7 @@ class Style:
 
 
 def neighbourhood(document: Document, layout: Layout, ours: Iterable[str]) -> Neighbourhood:
-    """Beside one of `ours` that is there already, else behind the last runtime.
+    """Beside one of `ours` that is there already, else behind the last runtime, else between or before the others.
 
     Written like the first runtime when that is level with the neighbour: in most files a generator wrote it, so
     it is the tidy one.
@@ -60,14 +60,15 @@ def neighbourhood(document: Document, layout: Layout, ours: Iterable[str]) -> Ne
     headers = [index for index in inside if document.statements[index].kind is Kind.TABLE]
     kin = [index for index in headers if document.statements[index].path[depth] in names]
     if not headers:
-        return Neighbourhood(inside[-1] if inside else None, _plain(document, inside[-1] if inside else None))
+        return Neighbourhood(tuple(inside[-1:]), _plain(document, inside[-1] if inside else None))
     last = (kin or headers)[-1]
     named = [index for index in headers if len(document.statements[index].path) == depth + 1]
     own = document.header(document.statements[last].path[: depth + 1])
     beside = (named or [last])[-1] if own is None else own
     level = document.statements[beside].indent
     model = next((index for index in named if document.statements[index].indent == level), beside)
-    return Neighbourhood(last, _style(document, model, beside))
+    ends = [index for index in reversed(headers) if _ends_a_runtime(document, index, depth)]
+    return Neighbourhood((last, *ends, headers[0] - 1), _style(document, model, beside))
 
 
 def comments_above(document: Document, index: int) -> int:
@@ -81,6 +82,13 @@ def comments_above(document: Document, index: int) -> int:
 
 def is_comment(line: str) -> bool:
     return line.lstrip(" \t").startswith("#")
+
+
+def _ends_a_runtime(document: Document, header: int, depth: int) -> bool:
+    """Is the table opened by `header` the last one of its runtime in this row of tables?"""
+    runtime = document.statements[header].path[: depth + 1]
+    following = document.statements[document.body_last(header) + 1 :][:1]
+    return not following or not is_within(following[0].path, runtime)
 
 
 def _style(document: Document, model: int, beside: int) -> Style:
