@@ -9,7 +9,8 @@ import yaml
 
 import bot
 from bot.core.errors import InputError
-from bot.core.rules import RuleSet, parse_rules
+from bot.core.rules import RuleSet
+from bot.core.rules_proof import parse_rules
 
 _MAX_BYTES = 1024 * 1024
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,9 +1,8 @@
 """The rules: which words name which failure family, how far a repair may go, and what a person should look at.
 
 A rule is data (`rules/*.yaml`, one per family, explained in `rules/README.md`) and carries its own proof: examples
-that it must name and near misses that it must not. `parse_rules` checks everything at once, the proofs included,
-because a rule that does not recognise its own example is not a rule. Reading the files is
-`bot/adapters/rules_files.py`; what the live objects say about a match is `bot/core/join.py`.
+that it must name and near misses that it must not. Checking all of them is `bot/core/rules_proof.py`, reading the
+files `bot/adapters/rules_files.py`; what the live objects say about a match is `bot/core/join.py`.
 
 Precedence, when several rules match one statement: the innermost cause wins, because it explains the others
 ("start failed" is a broken shim unless what follows says that the file is missing). Two families at the same
@@ -11,14 +10,12 @@ depth contradict each other, and the verdict is `ambiguous`.
 """
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bot.core.errors import InputError
 from bot.core.model import Family, Mode, Scope, Verb
 from bot.core.regex import problem_of
 from bot.core.wording import causes
@@ -219,51 +216,3 @@ class RuleSet:
         found = [match for rule in self.rules if (match := rule.match(statement, layers))]
         deepest = max((match.depth for match in found), default=0)
         return tuple(match for match in found if match.depth == deepest)
-
-
-def parse_rules(documents: Sequence[tuple[str, object]]) -> RuleSet:
-    """Check (file name, parsed YAML) pairs. Raises InputError that lists every fault with its file and path."""
-    faults: list[str] = []
-    parsed: list[tuple[str, Rule]] = []
-    for name, document in documents:
-        try:
-            parsed.append((name, Rule.model_validate(document)))
-        except ValidationError as error:
-            faults += [f"{name}: {line}" for line in _lines(error)]
-    faults += _duplicates(parsed)
-    rules = RuleSet(tuple(rule for _, rule in parsed))
-    if not faults:
-        faults += [fault for name, rule in parsed for fault in _disproofs(name, rule, rules)]
-    if not documents:
-        faults.append("no rules: the directory holds no *.yaml file")
-    if faults:
-        raise InputError("the rules cannot be used:\n" + "\n".join(f"  {fault}" for fault in faults))
-    return rules
-
-
-def _lines(error: ValidationError) -> Iterator[str]:
-    for fault in error.errors(include_url=False, include_context=False):
-        path = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
-        message = fault["msg"].removeprefix("Value error, ")
-        yield f"{path}: {'unknown key' if fault['type'] == 'extra_forbidden' else message}"
-
-
-def _duplicates(parsed: Sequence[tuple[str, Rule]]) -> Iterator[str]:
-    first: dict[Family, str] = {}
-    for name, rule in parsed:
-        if (earlier := first.setdefault(rule.family, name)) != name:
-            yield f"{name}: family: {rule.name} has a rule already, in {earlier}; merge the two"
-
-
-def _disproofs(name: str, rule: Rule, rules: RuleSet) -> Iterator[str]:
-    """Examples that the rule set does not name, and near misses that the rule claims."""
-    for index, example in enumerate(rule.examples):
-        matches = rules.matches(example.statement)
-        families = [match.rule.name for match in matches]
-        if families != [rule.name]:
-            yield f"{name}: examples.{index}: is named {' and '.join(families) or 'by no rule'}, not {rule.name}"
-        elif example.names.items() - matches[0].names.items():
-            yield f"{name}: examples.{index}.names: captured {matches[0].names}, not {example.names}"
-    for index, near_miss in enumerate(rule.near_misses):
-        if any(match.rule is rule for match in rules.matches(near_miss.statement)):
-            yield f"{name}: near_misses.{index}: the rule claims it; make the pattern stricter"

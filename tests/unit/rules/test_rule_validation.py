@@ -9,7 +9,7 @@ import pytest
 from bot.adapters.rules_files import load_rules
 from bot.core.errors import InputError
 from bot.core.regex import problem_of
-from bot.core.rules import parse_rules
+from bot.core.rules_proof import parse_rules
 
 MESSAGE = 'no runtime for "kata-qemu" is configured'
 GOOD: dict[str, Any] = {
