@@ -135,6 +135,11 @@ class Incident:
         return tuple(act for act in acts if act is not None and act.command is not None)
 
     @property
+    def speaks(self) -> bool:
+        """Whether it has a card of its own, or gets one: not while it is unasked, and not when it ends so."""
+        return self.card is not None or not self.unasked
+
+    @property
     def open(self) -> bool:
         return self.phase is not Phase.CLOSED
 

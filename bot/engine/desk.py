@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 
 from bot.core import entries as e
+from bot.core.endings import why_ended
 from bot.core.errors import BotError, JournalError
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import fold
@@ -190,6 +191,12 @@ class Desk:
             self._count_quietly(target, sighting, quiet)
             return None
         return self._begin(target, sighting, None)
+
+    def review(self) -> None:
+        """Called every second or so: who waits for an answer that nobody needs any more looks again."""
+        for worker in self._open:
+            if why_ended(worker.incident, self._parts.world) is not None:
+                worker.review()
 
     def _chosen_for(self, target: Target) -> Worker | None:
         """An incident that chose its node was opened for the RuntimeClass: its pods still name that."""

@@ -66,7 +66,7 @@ class Intake:
             self._early.append(_Early(seen, self._clock.monotonic() + REJOIN_S))
 
     def tick(self) -> None:
-        """Called every second or so: what came too early, and what hangs without a word."""
+        """Called every second or so: what came too early, what hangs without a word, and what ended by itself."""
         now_s = self._clock.monotonic()
         for _ in range(len(self._early)):
             early = self._early.popleft()
@@ -75,6 +75,7 @@ class Intake:
         stuck_after_s = self._limits.stuck_after_s
         for stuck in stuck_pods(self._world, self._rules, self._policy, self._clock.now(), stuck_after_s):
             self._sight(stuck)
+        self._desk.review()
 
     def _sight(self, seen: Classification) -> bool:
         """Whether the join has an answer: a sighting, or a contradiction. Else the words may be too early."""

@@ -20,9 +20,10 @@ from bot.core.facts.cluster import Reads
 from bot.core.incident import Incident
 from bot.core.model import Diagnosis, Family, IncidentId, Mode, NodeRef, Plan, Sighting, Target, TargetKind, Verb
 from bot.core.names import canary_name
-from bot.core.objects import Node
+from bot.core.objects import Job, Node, Pod
 from bot.core.rules import RuleSet
 from bot.core.settings import Settings
+from bot.core.world import Objects, World
 from bot.engine.ports import Clock, Cluster, Nodes, NodeShell
 from bot.steps import decode
 from bot.steps.choose import Candidate, Choice, choose_node, worth_reading
@@ -109,6 +110,19 @@ class Looker:
         finally:
             cluster.cancel()
             await asyncio.gather(cluster, return_exceptions=True)
+
+    async def live_world(self, subject: Subject) -> World:
+        """What the subject's jobs and node are now, read from the API alone. Raises as `look`."""
+        cluster = (await self.facts(subject, None)).cluster
+        world = Objects()
+        for pod in cluster.rescued:
+            world.put(pod)
+        for job in cluster.rescued_jobs:
+            world.put(job)
+        if cluster.node is not None:
+            world.put(cluster.node)
+        world.mark_listed((Pod, Job, Node))
+        return world
 
     async def look(self, subject: Subject, shell: NodeShell | None = None) -> Conclusion:
         """Raises UnreachableError, HostKeyError, UnknownFactError, ForbiddenError: nothing is decided then."""

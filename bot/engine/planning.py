@@ -8,7 +8,10 @@ anew. So an answer is never applied to a plan that replaced its own, and no conc
 from collections.abc import Mapping
 from typing import Protocol
 
+import structlog
+
 from bot.core import entries as e
+from bot.core.endings import why_ended
 from bot.core.errors import BotError, JournalError, TemporaryError
 from bot.core.incident import Incident
 from bot.core.model import Blocker, Diagnosis, Family, IncidentId, Target, TargetKind
@@ -16,6 +19,8 @@ from bot.engine.look import Conclusion, Subject
 from bot.engine.owner import Owner
 from bot.engine.parts import Parts
 from bot.engine.telling import BACKOFF_S
+
+log = structlog.get_logger(__name__)
 
 LOOK_TRIES = 4
 """Looks at a target that cannot be read, before people are told that it cannot."""
@@ -57,6 +62,19 @@ class Planning:
             await self._owner.drain_inbox()
             return found if self._owner.incident.standing == stands else None
         raise AssertionError("the last try returns")
+
+    async def why_ended(self) -> str | None:
+        """Why nobody has to answer any more, by live reads; `None` while somebody has to, or nobody knows."""
+        stands = self._owner.incident.standing
+        try:
+            world = await self._parts.looker.live_world(Subject.of(self._owner.incident))
+        except JournalError:
+            raise
+        except BotError as error:
+            log.info("incident not reviewed", incident=self._owner.incident.id, error=str(error))
+            return None
+        await self._owner.drain_inbox()
+        return why_ended(self._owner.incident, world) if self._owner.incident.standing == stands else None
 
     async def _look(self) -> Conclusion:
         if self._owner.incident.target.kind is TargetKind.CHOOSE_NODE:

@@ -29,6 +29,9 @@ from bot.steps.planner import Nothing, undo_plan
 
 log = structlog.get_logger(__name__)
 
+REVIEW_S = 30.0
+"""At most one look in this time at whether somebody still waits."""
+
 REST_S = 600.0
 """How often a resting incident is looked at: whether it must remind."""
 
@@ -47,6 +50,8 @@ class Worker:
         self._repair = Repair(parts, self)
         self._planning = Planning(parts, self, self)
         self._telling = Telling(parts.cards, self)
+        self._reviewed_s = float("-inf")
+        self._must_review = False
         self._considered: frozenset[Family] = frozenset()
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         """`None` only wakes the worker."""
@@ -73,6 +78,14 @@ class Worker:
         """Take the question back. An answer that came before this message still counts."""
         self.unasking = True
         self.tell(message)
+
+    def review(self) -> None:
+        """The watch says that nobody waits any more. It only hints: the worker looks for itself, not too often."""
+        now_s = self._parts.clock.monotonic()
+        if now_s - self._reviewed_s >= REVIEW_S:
+            self._reviewed_s = now_s
+            self._must_review = True
+            self._inbox.put_nowait(None)
 
     def stop(self) -> None:
         """No new command starts. A running one is waited for by whoever runs the worker, within its grace."""
@@ -136,10 +149,14 @@ class Worker:
         await self._take(message)
 
     async def _hop_once(self) -> None:
-        if self._must_look_again:
+        if self._must_review:
+            await self._review()
+        elif self._must_look_again:
             await self._look_again()
-            return
-        hop = self._hop()
+        else:
+            await self._do(self._hop())
+
+    async def _do(self, hop: Hop) -> None:
         match hop:
             case Hop.PLAN | Hop.REASK:
                 await self._plan()
@@ -226,6 +243,13 @@ class Worker:
         self._considered = frozenset(self.incident.families)
         if not (isinstance(conclusion, Plan) and _same_question(conclusion, self.incident.plan)):
             await self.conclude(conclusion)
+
+    async def _review(self) -> None:
+        """Take the question back when nobody waits for its answer any more."""
+        self._must_review = False
+        why = await self._planning.why_ended()
+        if why is not None:
+            await self.close(evidence=why)
 
     # Hop 5: ask, holding nothing
 

@@ -160,7 +160,7 @@ class Stage:
             nodes=nodes,
             leases=self.leases,
             cards=self.cards,
-            world=QuietWorld(self.clock),
+            world=QuietWorld(self.clock, self.cluster),
             clock=self.clock,
             looker=looker,
             fleet=Fleet(self.settings.limits.concurrent_repairs),
@@ -183,7 +183,7 @@ class Stage:
             name=pod,
             uid=f"p-{pod}",
             job="1",
-            job_name="cray-ims-1-create",
+            job_name=pod.rpartition("-")[0],
             runtime_class="kata-qemu",
             message="a test",
             at=self.clock.now(),
@@ -201,10 +201,16 @@ class Engine:
         self.stage = stage
         self.desk = desk
         self.approvals = Approvals(desk, stage.settings.slack)
-        self.commands = Commands(desk, self.approvals, QuietWorld(stage.clock))  # type: ignore[arg-type]
+        self.commands = Commands(desk, self.approvals, QuietWorld(stage.clock, stage.cluster))  # type: ignore[arg-type]
 
     def sight(self, family: Family = Family.HANDLER_NOT_CONFIGURED, target: Target = TARGET) -> IncidentId | None:
         return self.desk.sight(target, self.stage.sighting(family))
+
+    async def ticks(self, seconds: float) -> None:
+        """Time passes, and the intake's timer with it."""
+        for _ in range(int(seconds)):
+            await asyncio.sleep(1)
+            self.desk.review()
 
     @property
     def only(self) -> Incident:

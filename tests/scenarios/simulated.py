@@ -30,10 +30,13 @@ from bot.core.marks import CORDON, HOLD, LABEL
 from bot.core.model import NodeRef
 from bot.core.objects import (
     KATA_LABEL,
+    Condition,
     Container,
     ContainerState,
     ContainerStatus,
     Event,
+    Job,
+    JobStatus,
     Meta,
     Node,
     Pod,
@@ -41,6 +44,7 @@ from bot.core.objects import (
     PodStatus,
     TerminatedState,
 )
+from bot.core.world import Missing
 from bot.steps.edit import Edit
 from tests.scenarios.virtual_time import VirtualClock
 from tests.unit.steps import samples
@@ -145,6 +149,11 @@ def replace_output(text: str) -> Outcome:
     return Outcome(OutcomeKind.OK, 0, text)
 
 
+def job(*conditions: str, name: str = "cray-ims-1-create") -> Job:
+    ends = tuple(Condition(type=kind, status="True") for kind in conditions)
+    return Job(metadata=Meta(name=name, namespace="ims", uid=f"j-{name}"), status=JobStatus(conditions=ends))
+
+
 @dataclass
 class SimulatedCluster:
     """The API: one node under repair, three healthy peers, one hanging pod."""
@@ -159,10 +168,23 @@ class SimulatedCluster:
     applied: list[ApiChange] = field(default_factory=list)
     labelled: bool = True
     """Whether the healthy peers have the Kata label, and the hanging pod a node."""
+    pod_there: bool = True
+    pod_started: bool = False
+    """Whatever its node is like."""
+    jobs: list[Job] = field(default_factory=lambda: [job()])
+    blind: bool = False
+    """The watch has not listed anything yet."""
+    cache_says_gone: bool = False
+    """The watch's cache is behind: what it does not show is there."""
+    slow_s: float = 0.0
+    reads: int = 0
     lose_answers: int = 0
     """How many of the next changes are made without the bot hearing of it."""
 
     async def facts(self, reads: Reads) -> ClusterFacts:
+        self.reads += 1
+        if self.slow_s:
+            await asyncio.sleep(self.slow_s)
         node = self._find(reads.target.uid)
         names = {n.name for n in self.nodes}
         labels = {"labels": {KATA_LABEL: "true"} if self.labelled else {}}
@@ -175,7 +197,8 @@ class SimulatedCluster:
             samples.cluster(),
             node=node.api() if node else None,
             workers=(*(n.api() for n in self.nodes), *peers),
-            rescued=(self._pod(node),) if reads.pods else (),
+            rescued=tuple(p for p in self.pods(node) if ("ims", p.metadata.name) in reads.pods),
+            rescued_jobs=tuple(j for j in self.jobs if ("ims", j.metadata.name) in reads.jobs),
             canary=self._canary_now(),
             canary_events=self._canary_events(),
         )
@@ -183,8 +206,11 @@ class SimulatedCluster:
     def _find(self, uid: str) -> SimulatedNode | None:
         return next((n for n in self.nodes if n.uid == uid and not n.gone), None)
 
+    def pods(self, node: SimulatedNode | None) -> tuple[Pod, ...]:
+        return (self._pod(node),) if self.pod_there else ()
+
     def _pod(self, node: SimulatedNode | None) -> Pod:
-        served = node is not None and "kata-qemu" in node.loaded
+        served = self.pod_started or (node is not None and "kata-qemu" in node.loaded)
         pod = samples.pod(self.pod_name, phase="Running" if served else "Pending")
         if self.labelled or served:
             return pod
@@ -372,14 +398,29 @@ class SimulatedLeases:
 
 
 class QuietWorld:
-    """A watch that says nothing: waits end by their time."""
+    """A watch that says nothing: waits end by their time. Its cache shows the cluster as it is, unless told."""
 
-    def __init__(self, clock: VirtualClock, workers: int = 5) -> None:
+    def __init__(self, clock: VirtualClock, cluster: SimulatedCluster, workers: int = 5) -> None:
         self._clock = clock
+        self._cluster = cluster
         self._workers = workers
 
     def workers(self) -> Sequence[Node]:
         return [samples.api_node(f"ncn-w00{i}", f"7e57-000{i}") for i in range(1, self._workers + 1)]
+
+    def pod(self, namespace: str, name: str) -> Pod | Missing:
+        there = () if self._cluster.cache_says_gone else self._cluster.pods(self._cluster.nodes[0])
+        found = next((p for p in there if p.metadata.name == name), None)
+        return Missing.UNKNOWN if self._cluster.blind else found or Missing.ABSENT
+
+    def job(self, namespace: str, name: str) -> Job | Missing:
+        there = () if self._cluster.cache_says_gone else self._cluster.jobs
+        found = next((j for j in there if j.metadata.name == name), None)
+        return Missing.UNKNOWN if self._cluster.blind else found or Missing.ABSENT
+
+    def node(self, name: str) -> Node | Missing:
+        found = next((n for n in self._cluster.nodes if n.name == name and not n.gone), None)
+        return Missing.UNKNOWN if self._cluster.blind else found.api() if found else Missing.ABSENT
 
     async def changed(self, timeout_s: float) -> None:
         await self._clock.sleep(timeout_s)

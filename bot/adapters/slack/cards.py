@@ -16,7 +16,7 @@ import structlog
 from bot.adapters.slack.api import GoneError, PostLostError, RefusedCardError, SlackApi
 from bot.adapters.slack.threads import SlackThreads
 from bot.core.errors import BotError, InputError, TemporaryError, UnreachableError
-from bot.core.incident import Incident, Phase
+from bot.core.incident import Incident
 from bot.core.model import CardRef, IncidentId
 from bot.core.settings import Slack
 from bot.views.card import Card, render_card
@@ -88,7 +88,7 @@ class SlackCards:
     def show(self, incident: Incident) -> None:
         """Out of date now; `run` sends it when the limits allow. An open incident gets no first card by this."""
         state = self._state(incident)
-        state.wanted = state.wanted or not incident.open
+        state.wanted = state.wanted or (incident.speaks and not incident.open)
         self._out_of_date(state)
         if incident.storm:
             self._show_storm(incident)
@@ -96,7 +96,7 @@ class SlackCards:
     async def deliver(self, incident: Incident) -> CardRef | None:
         """Raises TemporaryError while Slack is down, limits us, or refuses our token, scopes or channel."""
         state = self._state(incident)
-        if state.ref is None and incident.phase is Phase.UNASKED:
+        if state.ref is None and not incident.speaks:
             return None
         state.wanted = True
         self._dirty.pop(state.subject, None)

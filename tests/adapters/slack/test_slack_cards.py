@@ -56,6 +56,14 @@ async def test_a_closed_incident_whose_card_was_never_posted_gets_one(
     await slack.wait_for(showing("Diagnosed"), WAIT_S)
 
 
+async def test_an_incident_that_ends_unasked_stays_without_a_card(slack: SlackServer, cards: SlackCards) -> None:
+    ended = closed(unasked("abcdefgh", ""), Result.WITHDRAWN)
+    cards.show(ended)
+    assert await cards.deliver(ended) is None
+    await cards.flush()
+    assert [] == slack.messages()
+
+
 async def test_details_are_posted_once_into_the_thread_also_over_a_restart(
     slack: SlackServer, make_cards: MakeCards
 ) -> None:
