@@ -26,30 +26,42 @@ class Edit(Struct, frozen=True):
     after: str
     """sha256 of the new file."""
     hunks: tuple[Hunk, ...]
+    ending: str = ""
+    """The line end that the old file's last line lacks, where lines follow it now: the line itself, which may hold
+    a secret, did not change."""
 
     @classmethod
     def between(cls, old: bytes, new: bytes) -> "Edit":
         """Raises UnicodeDecodeError when a changed line is not UTF-8."""
-        a, b = _lines(old), _lines(new)
+        ending = _ending(old, new)
+        a, b = _lines(old + ending), _lines(new)
         opcodes = difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
         hunks = tuple(
             Hunk(start, end, tuple(line.decode() for line in b[first:last]))
             for tag, start, end, first, last in opcodes
             if tag != "equal"
         )
-        return cls(_sha256(old), _sha256(new), hunks)
+        return cls(_sha256(old), _sha256(new), hunks, ending.decode())
 
     def apply(self, old: bytes) -> bytes:
         """The new file. Raises ValueError when `old` or the result is not the one that this edit is about."""
         if _sha256(old) != self.before:
             raise ValueError(f"the text to change has sha256 {_sha256(old)}, not {self.before}")
-        lines = _lines(old)
+        lines = _lines(old + self.ending.encode())
         for hunk in reversed(self.hunks):
             lines[hunk.start : hunk.end] = [line.encode() for line in hunk.lines]
         new = b"".join(lines)
         if _sha256(new) != self.after:
             raise ValueError(f"the changed text has sha256 {_sha256(new)}, not {self.after}")
         return new
+
+
+def _ending(old: bytes, new: bytes) -> bytes:
+    last = old.rpartition(b"\n")[2]
+    if not last or new.rpartition(b"\n")[2] == last:
+        return b""
+    new_lines = _lines(new)
+    return next((end for end in (b"\r\n", b"\n") if last + end in new_lines), b"")
 
 
 def _lines(content: bytes) -> list[bytes]:

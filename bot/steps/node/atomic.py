@@ -38,7 +38,7 @@ def apply_edit(content, edit):
     """The edited content; ends the program when either side is not the one that was approved."""
     if sha256(content) != edit["before"]:
         refuse("the file has sha256 %s now, not the approved %s" % (sha256(content), edit["before"]))
-    lines = split_lines(content)
+    lines = split_lines(content + edit.get("ending", "").encode())
     for start, end, new in reversed(edit["hunks"]):
         lines[start:end] = [line.encode() for line in new]
     edited = b"".join(lines)

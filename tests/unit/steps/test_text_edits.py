@@ -35,8 +35,20 @@ def test_an_edit_holds_changed_lines_only() -> None:
     assert "password" not in repr(edit)
 
 
-def test_the_nodes_own_edit_agrees_with_ours(tmp_path: Path) -> None:
-    old, new = b"a\r\nb\n\nd", b"a\r\nx\n\nd\ne\n"
+@pytest.mark.parametrize("added", ["\n[kata]\n", "\r\n[kata]\r\n", "\n[kata]"])
+def test_a_last_line_without_an_end_is_no_changed_line(added: str) -> None:
+    secret = '[auth]\npassword = "hunter2"'
+    old, new = secret.encode(), (secret + added).encode()
+    edit = Edit.between(old, new)
+    assert new == edit.apply(old)
+    assert "hunter2" not in msgspec.json.encode(edit).decode()
+    elsewhere = Edit.between(old, b"version = 2\n" + old)
+    assert "hunter2" not in msgspec.json.encode(elsewhere).decode()
+
+
+@pytest.mark.parametrize("old", [b"a\r\nb\n\nd", b"a\r\nb\n\nd\n"])
+def test_the_nodes_own_edit_agrees_with_ours(old: bytes, tmp_path: Path) -> None:
+    new = b"a\r\nx\n\nd\ne\n"
     path = tmp_path / "file"
     path.write_bytes(old)
     edit = msgspec.json.encode(Edit.between(old, new)).decode()
