@@ -18,11 +18,14 @@ from tests.sandbox.demo.chaos import Chaos
 from tests.sandbox.demo.people import People
 from tests.sandbox.demo.pictures import Photographer
 from tests.sandbox.demo.play import Play
-from tests.sandbox.demo.story import CHAPTERS, WORKERS
+from tests.sandbox.demo.story import CHAPTERS, PICTURED, WORKERS
 from tests.sandbox.demo.telling import Telling
+from tests.sandbox.nodes.machine import MachineError
+from tests.sandbox.nodes.sshd import SshdError
 from tests.sandbox.whole import BotDied, Sandbox
 from tests.sandbox.whole.configuration import SHORTENED
 
+_INTERRUPTED = 130
 _LONGEST_S = 450.0
 """Of a performance that answers by itself."""
 
@@ -34,8 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         good = asyncio.run(perform(folder, options.chaos, options.pictures, auto=auto))
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        good = True
+        return _INTERRUPTED
+    except (MachineError, SshdError, OSError) as error:
+        print(f"the sandbox does not start: {error}; `make setup` names what is missing", file=sys.stderr)
+        return 1
     if good and options.keep is None:
         shutil.rmtree(folder)
     return 0 if good else 1
@@ -45,13 +50,14 @@ async def perform(folder: Path, seed: int | None, pictures: Path | None, *, auto
     """One performance; False when anything ended otherwise than it must. Everything it made stays in `folder`."""
     telling = Telling()
     async with AsyncExitStack() as stack:
-        sandbox = await stack.enter_async_context(Sandbox(folder, WORKERS))
+        sandbox = await stack.enter_async_context(Sandbox(folder, WORKERS | PICTURED if pictures else WORKERS))
         telling.opening(sandbox.slack.page_url, str(folder), SHORTENED)
         chaos = Chaos(seed, sandbox, telling.broke) if seed is not None else None
         photographer = (
             await stack.enter_async_context(Photographer(pictures, sandbox.slack.page_url)) if pictures else None
         )
-        play = Play(sandbox, telling, People(sandbox, telling, waits=not auto), chaos, photographer)
+        people = People(sandbox, telling, waits=not auto)
+        play = Play(sandbox, telling, people, chaos, photographer)
         why = "see above"
         good = False
         try:
@@ -61,6 +67,7 @@ async def perform(folder: Path, seed: int | None, pictures: Path | None, *, auto
             why = str(error) or f"it took longer than {_LONGEST_S:g} s"
         if not good:
             telling.failure(why, str(folder), sandbox.bot.tail(), [node.name for node in sandbox.nodes])
+        await people.linger()
         return good
 
 

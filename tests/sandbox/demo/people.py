@@ -33,6 +33,12 @@ class People:
         await self._insist(card, wanted)
         return self._given(card) or wanted
 
+    async def linger(self) -> None:
+        """Leave the page open until the person at the terminal has seen enough."""
+        if self._waits:
+            self._telling.aside(f"{self._sandbox.slack.page_url} stays open until you press Enter")
+            await self._enter()
+
     async def intrude(self, card: Look) -> None:
         """Theo, who is no approver, tries, and is told so in private."""
         found = card()
@@ -63,16 +69,24 @@ class People:
         """False when the person pressed Enter instead."""
         verb = wanted.removeprefix("imsbot-")
         self._telling.invite(self._sandbox.slack.page_url, verb)
-        enter = asyncio.get_running_loop().create_future()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(sys.stdin, lambda: enter.done() or enter.set_result(sys.stdin.readline()))
+        enter = asyncio.ensure_future(self._enter())
         settled = asyncio.ensure_future(self._sandbox.slack.wait_for(lambda _: _settled(card()), _PERSON_WITHIN_S))
         try:
             await asyncio.wait({enter, settled}, return_when=asyncio.FIRST_COMPLETED)
             return settled.done()
         finally:
-            loop.remove_reader(sys.stdin)
+            enter.cancel()
             settled.cancel()
+
+    async def _enter(self) -> None:
+        loop = asyncio.get_running_loop()
+        pressed = asyncio.Event()
+        loop.add_reader(sys.stdin, pressed.set)
+        try:
+            await pressed.wait()
+            sys.stdin.readline()
+        finally:
+            loop.remove_reader(sys.stdin)
 
     def _given(self, card: Look) -> Answer | None:
         """The approver's answer that the bot has acknowledged."""

@@ -1,15 +1,17 @@
-"""Pictures of a real run for the README: one card that asks, and the page when the story is over."""
+"""Pictures of a real run for the README: a card that asks, and the page when that one ended and the next asks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
 
-from playwright.async_api import Browser, Page, Playwright, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, Playwright, ViewportSize, async_playwright, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 _OFFLINE = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
-_WINDOW = {"width": 1180, "height": 900}
+_WINDOW = ViewportSize(width=1180, height=940)
+_TALL = ViewportSize(width=1180, height=2600)
+"""So that no card is cut: the page scrolls inside of itself."""
 
 
 class Photographer:
@@ -27,7 +29,7 @@ class Photographer:
         self._playwright = await async_playwright().start()
         chromium = self._playwright.chromium
         self._browser = await chromium.launch(executable_path=str(CHROMIUM), args=list(_OFFLINE))
-        context = await self._browser.new_context(viewport=_WINDOW, device_scale_factor=1.5)
+        context = await self._browser.new_context(viewport=_WINDOW)
         self._page = await context.new_page()
         await self._page.goto(self._page_url)
         return self
@@ -40,10 +42,17 @@ class Photographer:
 
     async def card(self) -> None:
         """The newest card, with its buttons."""
-        article = self._page.locator("article").last
-        await expect(article.get_by_role("button", name="Approve")).to_be_visible()
+        article = await self._asking()
+        await self._page.set_viewport_size(_TALL)
         await article.screenshot(path=self._folder / "card.png")
+        await self._page.set_viewport_size(_WINDOW)
 
     async def page(self) -> None:
-        """What the window shows."""
+        """What the window shows when the newest card asks."""
+        await self._asking()
         await self._page.screenshot(path=self._folder / "page.png")
+
+    async def _asking(self) -> Locator:
+        article = self._page.locator("article").last
+        await expect(article.get_by_role("button", name="Approve")).to_be_visible()
+        return article

@@ -106,8 +106,6 @@ class Play:
             played = await self._play(chapter, jobs, since)
             self._played.append(played)
             self._telling.moral(not played.problem, played.problem or chapter.moral)
-        if self._photographer is not None:
-            await self._photographer.page()
 
     async def _play(self, chapter: Chapter, jobs: tuple[str, ...], since: str) -> Played:
         if not chapter.about:
@@ -117,21 +115,18 @@ class Play:
             return find_card(self._sandbox.slack, chapter.about, since=since)
 
         await self._failing(jobs[0])
-        wants_buttons = chapter.answer is not None
         await self._until_card(
             chapter,
-            lambda: (seen := card()) is not None and (bool(seen.actions and wants_buttons) or seen.settled),
+            lambda: (seen := card()) is not None and bool(seen.settled or seen.actions),
             _SEEN_WITHIN_S,
         )
         self._show(card())
         runs, ends = chapter.runs, chapter.ends
         if chapter.answer is not None:
-            if self._photographer is not None and chapter.intruder:
-                await self._photographer.card()
-            given = await self._answer(chapter, card)
+            await self._photograph()
+            given = await self._answer(chapter, card, chapter.answer)
             if given is not chapter.answer:
                 runs, ends = given is Answer.APPROVE, "Healed" if given is Answer.APPROVE else "Denied"
-            await self._until_card(chapter, lambda: (seen := card()) is not None and seen.settled, _ENDED_WITHIN_S)
             self._show(card(), lines=0)
         return await self._checked(chapter, jobs, runs, ends, card())
 
@@ -146,11 +141,31 @@ class Play:
                 f"the cards now: {shown}"
             ) from None
 
-    async def _answer(self, chapter: Chapter, card: Look) -> Answer:
-        assert chapter.answer is not None
+    async def _photograph(self) -> None:
+        """Of the first card that asks itself, of the second the page with both."""
+        if self._photographer is not None:
+            match len(self._played):
+                case 0:
+                    await self._photographer.card()
+                case 1:
+                    await self._photographer.page()
+                case _:
+                    pass
+
+    async def _answer(self, chapter: Chapter, card: Look, wanted: Answer) -> Answer:
+        """Until nothing more happens; answers anew when the bot asks anew, because the plan has changed."""
         if chapter.intruder:
             await self._people.intrude(card)
-        return await self._people.answer(card, chapter.answer)
+        given = wanted
+        while (seen := card()) is not None and not seen.settled:
+            if seen.actions:
+                given = await self._people.answer(card, wanted)
+            await self._until_card(
+                chapter,
+                lambda: (seen := card()) is not None and bool(seen.settled or seen.actions),
+                _ENDED_WITHIN_S,
+            )
+        return given
 
     async def _checked(
         self, chapter: Chapter, jobs: tuple[str, ...], runs: bool, ends: str, card: CardView | None

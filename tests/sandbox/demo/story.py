@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,10 +14,10 @@ from tests.sandbox.controllers import (
     other_job,
     unpullable_ims_job,
 )
-from tests.sandbox.nodes import BARE, CSM_UNIT, WITHOUT_SHIM
+from tests.sandbox.nodes import BARE, CSM_UNIT, WITHOUT_HANDLER, WITHOUT_SHIM
 from tests.sandbox.whole import Sandbox, Worker, pinned
 
-WORKERS: Mapping[str, Worker] = {
+WORKERS = {
     "ncn-w001": Worker(BARE),
     "ncn-w002": Worker(),
     "ncn-w003": Worker(),
@@ -26,6 +26,10 @@ WORKERS: Mapping[str, Worker] = {
 }
 """Two healthy workers and three that are not. Two get their label when their chapter comes: a denied plan would be
 asked again as soon as it is another one, and with the label gone it would be."""
+
+
+PICTURED = {"ncn-w001": Worker(WITHOUT_HANDLER)}
+"""Instead, where a picture is taken: a card with everything of it, and still short."""
 
 
 class Answer(StrEnum):

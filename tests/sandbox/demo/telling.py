@@ -77,9 +77,7 @@ class Telling:
         self.line("bot", f"to {user.real_name.split()[0]} alone: {readable(text)}", "dim")
 
     def invite(self, page_url: str, verb: str) -> None:
-        self.line(
-            "you", f"answer on {page_url} (the story: {verb}), or press Enter and Mira does it", "bold yellow"
-        )
+        self.line("you", f"press Enter to let Mira {verb}, or answer yourself on {page_url}", "bold yellow")
 
     def card(self, card: CardView, most: int) -> None:
         """The card as it stands, without its formatting: its headline and at most so many lines."""

@@ -21,6 +21,7 @@ from tests.sandbox.whole.cards import cards
 from tests.sandbox.whole.sandbox import Sandbox
 
 _MARK = "ims-remediation-bot/"
+_RESTARTING = "restart"
 _SHIM_HANDLERS = ("kata", "kata-qemu")
 
 
@@ -32,6 +33,7 @@ def complaints(sandbox: Sandbox, before: Mapping[str, bytes]) -> list[str]:
         *_cordons(sandbox),
         *_torn_configurations(sandbox, before),
         *_twice(sandbox),
+        *_restarts(sandbox),
         *_leases(sandbox),
         *_leftovers(sandbox),
     ]
@@ -103,6 +105,18 @@ def _twice(sandbox: Sandbox) -> Iterator[str]:
         for (step, act_key), times in ended.items():
             if times > 1:
                 yield f"incident {key}: {step} did {act_key} {times} times"
+
+
+def _restarts(sandbox: Sandbox) -> Iterator[str]:
+    """The workers themselves are asked: what is not journaled shows here."""
+    journaled_: Counter[str] = Counter()
+    for incident in journaled(sandbox):
+        acts = [act for step in (*incident.steps, *incident.undo) for act in step.acts]
+        name = incident.chosen.node.name if incident.chosen else incident.target.name
+        journaled_[name] += sum(act.key == _RESTARTING for act in acts)
+    for name, times in sandbox.restarts.items():
+        if times > journaled_[name]:
+            yield f"{name}: containerd was restarted {times} times, {journaled_[name]} of them are journaled"
 
 
 def _leases(sandbox: Sandbox) -> Iterator[str]:

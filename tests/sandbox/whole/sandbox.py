@@ -7,6 +7,7 @@ caller's to keep or to remove.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from tests.sandbox.controllers import (
 from tests.sandbox.controllers.conditions import holds
 from tests.sandbox.mirror import Mirror
 from tests.sandbox.nodes import HEALTHY, Node, Nodes, NodeState
+from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.slack import SlackServer
 from tests.sandbox.whole.access import BOT, LEASE_NAMESPACE
 from tests.sandbox.whole.configuration import write_config
@@ -34,6 +36,7 @@ from tests.sandbox.whole.process import BotProcess
 
 KATA_VERSION = "3.17.0"
 _T = TypeVar("_T")
+OnActive = Callable[[Service], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class Sandbox:
         self.mirror = Mirror(self.folder / "mirror")
         self.nodes = Nodes(self.folder / "nodes")
         self.bot: BotProcess
+        self.restarts: Counter[str] = Counter()
+        """How often containerd came up on each worker since its boot, whoever restarted it."""
         self._workers = dict(workers)
         self._runtime_class = runtime_class
         self._timing = timing or Timing(sandbox_retry_s=1.0)
@@ -86,6 +91,7 @@ class Sandbox:
             await self.api.start()
             stack.push_async_callback(self.api.stop)
             await self.nodes.add_all({name: worker.state for name, worker in self._workers.items()})
+            self._count_restarts()
             self._fill_cluster()
             runtimes = {node.name: node for node in self.nodes}
             await stack.enter_async_context(Cluster(self.api, runtimes, timing=self._timing, patience_s=10.0))
@@ -108,6 +114,15 @@ class Sandbox:
             self.registry.create(NODES, worker_node(name, kata_label=worker.kata_label, labels=worker.labels))
         if self._runtime_class:
             self.registry.create(RUNTIMECLASSES, kata_runtimeclass())
+
+    def _count_restarts(self) -> None:
+        for node in self.nodes:
+
+            def noticed(service: Service, name: str = node.name, before: OnActive = node.system.on_active) -> None:
+                self.restarts[name] += service.name == "containerd.service"
+                before(service)
+
+            node.system.on_active = noticed
 
     async def _configure(self) -> Path:
         archive = await self.mirror.add(KATA_VERSION)
