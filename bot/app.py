@@ -1,7 +1,7 @@
 """The composition root: builds the parts, plugs adapters into the engine, and owns signals and the end.
 
-Flat on purpose, one builder per part. Nothing is decided here. The workers of the desk are no children of the
-task group: a crash of Slack or of a watch never cancels a repair (design.md invariant 5).
+Flat on purpose, one builder per part. Nothing is decided here. Watch, cards and clicks are kept running beside the
+workers of the desk: a crash of one of them never cancels a repair (design.md invariant 5).
 """
 
 import asyncio
@@ -47,6 +47,7 @@ from bot.engine.intake import Intake
 from bot.engine.look import Looker
 from bot.engine.parts import Parts
 from bot.engine.ports import Cards
+from bot.engine.upkeep import keep
 from bot.views.card import ButtonValue
 
 log = structlog.get_logger(__name__)
@@ -110,12 +111,13 @@ async def serve(settings: Settings, tokens: SlackTokens | None) -> None:
         intake = _intake(world_access, feed, desk)
         await stack.enter_async_context(control.listen(settings.journal, partial(_command, commands)))
         await desk.resume()
-        background = [feed.run(intake.hear), desk.run()]
+        keeps = partial(keep, clock=world_access.clock)
+        background = [desk.run(), keeps("watch", partial(feed.run, intake.hear))]
         if api is not None and tokens is not None and isinstance(cards, SlackCards):
             socket = SlackSocket(
                 api, tokens.app.get_secret_value(), settings.slack, partial(_answer, approvals), cards.is_card
             )
-            background += [cards.run(), socket.run()]
+            background += [keeps("cards", cards.run), keeps("clicks", socket.run)]
         log.info("started", journal=str(settings.journal), rules=len(world_access.rules.rules))
         try:
             await _until_signal(background, _timers(intake))
@@ -186,7 +188,7 @@ def _timers(intake: Intake) -> AsyncIOScheduler:
 
 
 async def _until_signal(background: list, timers: AsyncIOScheduler) -> None:  # type: ignore[type-arg]
-    """Returns on a signal; raises what a background task raised."""
+    """Returns on a signal; raises what a background task raised: the desk's JournalError."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -177,12 +177,15 @@ class SimulatedCluster:
     cache_says_gone: bool = False
     """The watch's cache is behind: what it does not show is there."""
     slow_s: float = 0.0
+    down: bool = False
     reads: int = 0
     lose_answers: int = 0
     """How many of the next changes are made without the bot hearing of it."""
 
     async def facts(self, reads: Reads) -> ClusterFacts:
         self.reads += 1
+        if self.down:
+            raise UnreachableError("the API server does not answer")
         if self.slow_s:
             await asyncio.sleep(self.slow_s)
         node = self._find(reads.target.uid)
@@ -231,6 +234,8 @@ class SimulatedCluster:
         return (samples.event('no runtime for "kata-qemu" is configured', self.clock.now()),)
 
     async def apply(self, change: ApiChange, *, dry_run: bool = False) -> Outcome:
+        if self.down:
+            return Outcome(OutcomeKind.UNKNOWN, output="the API server does not answer")
         if dry_run:
             return OK
         self.applied.append(change)
