@@ -1,5 +1,6 @@
 """Handler not configured: the plan, then every command of it run for real in a private root filesystem."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from bot.core.action import Done, Fail, Outcome, OutcomeKind
 from bot.core.model import Diagnosis, Plan
 from bot.steps import decode
 from bot.steps.planner import make_plan, undo_plan
+from bot.steps.restart import disarm
 from tests.unit.steps import samples
 from tests.unit.steps.world import World, available
 
@@ -125,6 +127,16 @@ def test_when_nobody_disarms_it_the_node_goes_back_by_itself(world: World) -> No
     end = world.drive(restart, outcomes)
     assert isinstance(end, Fail)
     assert "went back" in end.why
+
+
+def test_a_rollback_that_is_just_at_work_may_end_before_it_is_cleared_away(world: World) -> None:
+    at_work = f"{TIMER.removesuffix('.timer')}.service"
+    world.state = world.state | {"timers": {at_work: {}}}
+    ends = threading.Timer(1.0, lambda: setattr(world, "state", world.state | {"timers": {}}))
+    ends.start()
+    done = world.execute(disarm(samples.INCIDENT, forget=True))
+    ends.join()
+    assert OutcomeKind.OK is done.kind, done.output
 
 
 def test_the_rollback_leaves_a_file_alone_that_somebody_edited_meanwhile(world: World) -> None:
