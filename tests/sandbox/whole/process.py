@@ -127,7 +127,11 @@ class BotProcess:
         return "\n".join(render_record(record) for record in self.records[-lines:]) or "(nothing was logged)"
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+            if name in os.environ
+        }
         return {**kept, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
 
     async def _follow(self, process: asyncio.subprocess.Process) -> None:
