@@ -12,8 +12,9 @@ The way of one failure, and where to read it:
 
     adapters/kube/watch   list and watch, decoded into `core/objects`
     engine/intake         `core/classify` names the family by the rules, `core/join` asks the live objects
-    engine/desk           one incident per target; `core/quiet` and `core/storm` say when not to ask
+    engine/desk           one incident per target; `engine/gate`, `core/quiet` and `core/storm` say when not to ask
     engine/worker         one task per incident: hop after hop, as `core/lifecycle.decide` says
+    engine/planning       one look after another until there is a plan, a diagnosis, or nothing to do
     engine/look           facts (`core/facts`, one SSH exec) and plan (`steps/planner`, `core/policy`, `core/plan`)
     engine/approvals      who may answer which plan, and who was first
     engine/repair         fleet slot, Lease, epoch, blockers and facts again
