@@ -16,7 +16,8 @@ NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="The node's na
 def approve_command(
     incident: IncidentArgument,
     digest: Annotated[
-        str, typer.Option(help="Approve only this plan digest; without it the plan that is current now.")
+        str,
+        typer.Option(help="Of the plan that you looked at (12 digits do); needed when it replaced another."),
     ] = "",
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TABLE,

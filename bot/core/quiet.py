@@ -18,6 +18,12 @@ from bot.core.settings import Limits
 NO_START = "start"
 """Check of the blocker of an approved repair that could not start."""
 
+UNREADABLE = "unreadable"
+"""Of a target whose facts could not be read."""
+
+CLOCK_TRUST = timedelta(minutes=10)
+"""An end that lies further ahead was written by a clock that was wrong: it keeps nothing quiet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
@@ -41,6 +47,8 @@ def quiet_of(family: Family, past: Iterable[Incident], now: datetime, limits: Li
     if last is None or last.closed is None:
         return None
     end = last.closed.at
+    if end - now > CLOCK_TRUST:
+        return None
     match last.closed.result:
         case Result.RESTORED:
             return Quiet(last, None, look=False)

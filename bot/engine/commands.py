@@ -7,6 +7,9 @@ from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.desk import Desk
 from bot.engine.ports import World
 
+DIGEST_SHOWN = 12
+"""So many digits of a digest are enough to name a plan at the terminal."""
+
 
 class Commands:
     """Each method returns (whether it was taken, a sentence, the incident's id or "")."""
@@ -17,11 +20,16 @@ class Commands:
         self._world = world
 
     def answer(self, incident_id: str, digest: str, approve: bool, actor: Actor) -> tuple[bool, str, str]:
+        """Without a digest the plan that is current, unless it replaced one that people may have looked at."""
         incident = self._desk.find(incident_id)
-        current = incident.plan.digest if incident and incident.plan else ""
-        reply, text = self._approvals.answer(
-            Answer(IncidentId(incident_id), Digest(digest or current), approve, actor)
-        )
+        current = incident.plan.digest if incident and incident.plan else Digest("")
+        if approve and not digest and incident and incident.changed:
+            shown = current[:DIGEST_SHOWN]
+            text = f"The plan of {incident_id} has changed: {'; '.join(incident.changed)}. "
+            return False, f"{text}Look at it, then `imsbot approve {incident_id} --digest {shown}`.", incident_id
+        is_current = not digest or (len(digest) >= DIGEST_SHOWN and current.startswith(digest))
+        answer = Answer(IncidentId(incident_id), current if is_current else Digest(digest), approve, actor)
+        reply, text = self._approvals.answer(answer)
         return reply is Reply.ACCEPTED, text, incident_id
 
     def repair(self, node_name: str, actor: Actor) -> tuple[bool, str, str]:
@@ -30,6 +38,8 @@ class Commands:
             known = ", ".join(n.metadata.name for n in self._world.workers()) or "none"
             return False, f"{node_name} is not a worker that this bot may touch; those are: {known}", ""
         target = Target(TargetKind.NODE, node.metadata.name, node.metadata.uid)
+        if any(self._desk.held_on(node_name)):
+            return False, f"An incident is held on {node_name}; `imsbot release {node_name}` comes first.", ""
         incident = self._desk.repair(target, actor)
         return True, f"Incident {incident} looks at {node_name}; nothing happens without an approval.", incident
 

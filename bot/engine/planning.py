@@ -15,6 +15,7 @@ from bot.core.endings import why_ended
 from bot.core.errors import BotError, JournalError, TemporaryError
 from bot.core.incident import Incident
 from bot.core.model import Blocker, Diagnosis, Family, IncidentId, Target, TargetKind
+from bot.core.quiet import UNREADABLE
 from bot.engine.look import Conclusion, Subject
 from bot.engine.owner import Owner
 from bot.engine.parts import Parts
@@ -102,6 +103,6 @@ def _unreadable(incident: Incident, error: BotError) -> Diagnosis:
     return Diagnosis(
         family,
         f"{incident.target.name} could not be looked at: {error}",
-        blockers=(Blocker("unreadable", str(error)),),
+        blockers=(Blocker(UNREADABLE, str(error)),),
         guidance=("Unknown is not absent: nothing was planned. Cure the cause, then `imsbot repair`.",),
     )

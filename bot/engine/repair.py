@@ -10,12 +10,12 @@ from dataclasses import replace
 import structlog
 
 from bot.core import entries as e
-from bot.core.errors import BotError, JournalError, TemporaryError, UnknownFactError
+from bot.core.errors import BotError, ForbiddenError, HostKeyError, JournalError, TemporaryError, UnknownFactError
 from bot.core.facts import Facts
 from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Blocker, Diagnosis, Family, Mode, Plan
 from bot.core.plan import within
-from bot.core.quiet import NO_START
+from bot.core.quiet import NO_START, UNREADABLE
 from bot.engine.look import Subject
 from bot.engine.owner import Owner
 from bot.engine.parts import Parts
@@ -44,17 +44,19 @@ class Repair:
         return self._owner.incident
 
     async def run(self) -> None:
-        if not self._parts.fleet.enter(self._incident.id):
-            # Asked again after a moment instead of queueing: people may still deny or abort meanwhile.
-            await self._owner.wait(FLEET_RETRY_S)
-            return
-        try:
-            await self._try()
-        finally:
-            self._parts.fleet.leave(self._incident)
+        """One try. What has to wait after it waits with neither place nor Lease nor connection."""
+        pause_s: float | None = FLEET_RETRY_S
+        if self._parts.fleet.enter(self._incident.id):
+            try:
+                pause_s = await self._try()
+            finally:
+                self._parts.fleet.leave(self._incident)
+        if pause_s is not None:
+            # Not queueing: people may deny or abort meanwhile, and others get their turn.
+            await self._owner.wait(pause_s)
 
-    async def _try(self) -> None:
-        """What has to wait after an error waits here, with neither Lease nor connection."""
+    async def _try(self) -> float | None:
+        """How long to wait before the next try; `None` when something went forward, or nothing more will."""
         try:
             async with AsyncExitStack() as stack:
                 lease = await stack.enter_async_context(self._parts.leases.hold(self._incident.target))
@@ -62,16 +64,12 @@ class Repair:
                 shell = await stack.enter_async_context(self._parts.nodes.shell(node)) if node else None
                 await self._with_lease(lease, shell)
         except Stopping:
-            return
+            pass
         except JournalError:
             raise
-        except TemporaryError as error:
-            await self._interrupted(error, error.retry_after_s)
-        except UnknownFactError as error:
-            # A node that is busy for a moment answers late; reading again harms nobody.
-            await self._interrupted(error, None)
         except BotError as error:
-            await self._give_up(str(error))
+            return await self._interrupted(error)
+        return None
 
     @property
     def _needs_node(self) -> bool:
@@ -80,28 +78,31 @@ class Repair:
             return True
         return any(decode(step.planned).needs_node for step in self._incident.undo)
 
-    async def _interrupted(self, error: BotError, retry_after_s: float | None) -> None:
-        """Try again from the facts: before the start until the approval is too old, later until it is held."""
+    async def _interrupted(self, error: BotError) -> float | None:
+        """Try again from the facts: before the start until the approval is too old, later until it is held.
+
+        A repair that has touched its node tries on whatever is in the way: a busy node answers late, and an API
+        server that has just been started forbids for a moment what it allows.
+        """
         log.warning("interrupted", incident=self._incident.id, error=str(error))
+        passes = isinstance(error, TemporaryError | UnknownFactError | ForbiddenError)
+        if not self._incident.touched and not passes:
+            await self._owner.conclude(_no_start(self._incident, error))
+            return None
+        if self._incident.touched and self._too_long():
+            bound_s = self._parts.settings.ssh.unreachable_s
+            await self._owner.hold(f"The repair cannot go on: for {bound_s:g} s: {error}")
+            return None
+        asked_s = error.retry_after_s if isinstance(error, TemporaryError) else None
+        return asked_s or INTERRUPTED_RETRY_S
+
+    def _too_long(self) -> bool:
+        """Whether nothing has gone forward for `ssh.unreachable_s` since the first interruption."""
         now = self._parts.clock.monotonic()
         acts, done = self._incident.last_seq, sum(s.state is StepState.DONE for s in self._incident.moving)
         if self._interrupted_at is None or self._interrupted_at[:2] != (acts, done):
             self._interrupted_at = (acts, done, now)
-        bound_s = self._parts.settings.ssh.unreachable_s
-        if self._incident.touched and now - self._interrupted_at[2] > bound_s:
-            await self._give_up(f"for {bound_s:g} s: {error}")
-        else:
-            await self._owner.wait(retry_after_s or INTERRUPTED_RETRY_S)
-
-    async def _give_up(self, why: str) -> None:
-        if not self._incident.touched:
-            family = self._incident.families[-1] if self._incident.families else Family.AMBIGUOUS
-            blocker = Blocker(NO_START, why)
-            await self._owner.conclude(
-                Diagnosis(family, f"The approved repair could not start: {why}", blockers=(blocker,))
-            )
-        else:
-            await self._owner.hold(f"The repair cannot go on: {why}")
+        return now - self._interrupted_at[2] > self._parts.settings.ssh.unreachable_s
 
     async def _with_lease(self, lease: Lease, shell: NodeShell | None) -> None:
         epoch = await self._take_node(lease, shell)
@@ -204,3 +205,11 @@ class Repair:
             await self._owner.hold(f"the undo stopped at {failed.step}: {failed.failure.why}")
             return
         await self._owner.close()
+
+
+def _no_start(incident: Incident, error: BotError) -> Diagnosis:
+    """People approved, and must hear why nothing happens. Whoever sees a changed host key can cure it."""
+    family = incident.families[-1] if incident.families else Family.AMBIGUOUS
+    check = UNREADABLE if isinstance(error, HostKeyError) else NO_START
+    why = f"The approved repair could not start: {error}"
+    return Diagnosis(family, why, blockers=(Blocker(check, str(error)),))

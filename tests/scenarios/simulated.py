@@ -27,7 +27,7 @@ from bot.core.facts import NodeFacts
 from bot.core.facts.cluster import ClusterFacts, Reads
 from bot.core.facts.ours import Ours, Rollback
 from bot.core.marks import CORDON, HOLD, LABEL
-from bot.core.model import NodeRef
+from bot.core.model import NodeRef, Target
 from bot.core.objects import (
     KATA_LABEL,
     Condition,
@@ -385,21 +385,23 @@ class SimulatedLeases:
     released_early: list[str] = field(default_factory=list)
     """Units that ran while their Lease was given back."""
 
-    def hold(self, target: object) -> "SimulatedLeases":
-        return self
+    foreign: set[str] = field(default_factory=set)
+    """Fingerprints of targets whose Lease another bot holds."""
 
-    async def __aenter__(self) -> SimulatedLease:
-        if self.held_by_other:
+    @asynccontextmanager
+    async def hold(self, target: Target) -> AsyncIterator[SimulatedLease]:
+        if self.held_by_other or target.fingerprint in self.foreign:
             raise LeaseLostError("held by another bot", retry_after_s=30)
         self.holders += 1
         self.most = max(self.most, self.holders)
-        self.lease = SimulatedLease(self.lease.transitions + 1)
-        return self.lease
-
-    async def __aexit__(self, *_: object) -> None:
-        self.holders -= 1
-        if not self.lease.busy:
-            self.released_early += [unit for node in self.nodes for unit in node.running]
+        lease = self.lease = SimulatedLease(self.lease.transitions + 1)
+        try:
+            yield lease
+        finally:
+            self.holders -= 1
+            if not lease.busy:
+                node = next((n for n in self.nodes if n.uid == target.uid), None)
+                self.released_early += node.running if node else ()
 
 
 class QuietWorld:

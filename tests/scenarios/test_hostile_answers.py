@@ -129,3 +129,28 @@ def test_an_abort_before_the_start_changes_nothing(phase: Phase) -> None:
         assert [] == stage.node.ran
 
     run_virtually(scenario())
+
+
+def test_the_terminal_approves_a_plan_that_replaced_another_only_by_its_digest() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        async with stage.engine() as engine:
+            engine.sight()
+            await engine.until_phase(Phase.ASKED)
+            stage.node.content = stage.node.content.replace('"0.0.0.0:1338"', '"127.0.0.1:1338"')
+            engine.answer()
+            await engine.until(lambda: len([x for x in stage.entries if isinstance(x, e.Asked)]) == 2)
+            incident = engine.only
+            taken, words, _ = engine.commands.answer(incident.id, "", True, ROOT)
+            assert not taken
+            shown = incident.plan.digest[:12]
+            assert f"imsbot approve {incident.id} --digest {shown}" in words
+            taken, _, _ = engine.commands.answer(incident.id, "0" * 12, True, ROOT)
+            assert not taken
+            taken, _, _ = engine.commands.answer(incident.id, shown[:3], True, ROOT)
+            assert not taken
+            taken, _, _ = engine.commands.answer(incident.id, shown, True, ROOT)
+            assert taken
+            assert Result.HEALED is (await engine.until_phase(Phase.CLOSED)).result
+
+    run_virtually(scenario())

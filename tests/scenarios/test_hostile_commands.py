@@ -7,7 +7,7 @@ from bot.core.action import OutcomeKind
 from bot.core.incident import Phase
 from bot.core.marks import CORDON
 from bot.core.model import Actor, Result
-from tests.scenarios.harness import Engine, Stage
+from tests.scenarios.harness import SECOND, TARGET, Engine, Stage
 from tests.scenarios.test_repair import approved, assert_given_back
 from tests.scenarios.virtual_time import run_virtually
 from tests.unit.steps import samples
@@ -243,5 +243,46 @@ def test_facts_that_stay_unreadable_hold_it_and_say_which() -> None:
             stage.node.unreadable = True
             incident = await engine.until_phase(Phase.HELD)
         assert "reading its facts" in incident.held
+
+    run_virtually(scenario())
+
+
+def test_a_repair_that_waits_for_a_foreign_lease_keeps_no_other_one_waiting() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        stage.leases.foreign.add(TARGET.fingerprint)
+        async with stage.engine() as engine:
+            first = engine.sight()
+            second = engine.sight(target=SECOND)
+            await engine.until(lambda: [i.phase for i in engine.desk.incidents()] == [Phase.ASKED] * 2)
+            for incident in engine.desk.incidents():
+                engine.answer_of(incident)
+            began = stage.clock.monotonic()
+            await engine.until(lambda: engine.desk.find(second).phase is Phase.CLOSED)
+            assert Result.HEALED is engine.desk.find(second).result
+            assert stage.clock.monotonic() - began < 300
+            assert Phase.APPROVED is engine.desk.find(first).phase
+
+    run_virtually(scenario())
+
+
+def test_a_repair_under_way_keeps_its_place_over_a_restart() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        stage.node.slow["validate"] = 60.0
+        async with stage.engine() as engine:
+            engine.sight()
+            engine.sight(target=SECOND)
+            await engine.until(lambda: [i.phase for i in engine.desk.incidents()] == [Phase.ASKED] * 2)
+            for incident in engine.desk.incidents():
+                engine.answer_of(incident)
+            await until_running(engine, stage, "validate")
+        stage.net.down = True
+        async with stage.engine() as engine:
+            await asyncio.sleep(120)
+            stage.net.down = False
+            await engine.until(lambda: all(not i.open for i in engine.desk.incidents()))
+            assert [Result.HEALED] * 2 == [i.result for i in engine.desk.incidents()]
+        assert 1 == stage.cluster.cordons
 
     run_virtually(scenario())

@@ -5,12 +5,12 @@ import pytest
 
 from bot.core import entries as e
 from bot.core.incident import Incident
-from bot.core.lifecycle import fold
-from bot.core.model import Family, IncidentId, Result, Target, TargetKind, Verb
-from bot.core.quiet import attempts, named_before, quiet_of
+from bot.core.lifecycle import advance, fold
+from bot.core.model import Blocker, Diagnosis, Family, IncidentId, Result, Target, TargetKind, Verb
+from bot.core.quiet import NO_START, UNREADABLE, attempts, is_news, named_before, quiet_of
 from bot.core.settings import Limits
 from bot.core.storm import Barometer, Storm
-from tests.unit.core.samples import ID, PERSON, T0, at, opened, plan, sighting
+from tests.unit.core.samples import ID, NODE, PERSON, T0, at, opened, plan, sighting
 
 LIMITS = Limits()
 DAY = 24 * 3600
@@ -43,6 +43,36 @@ def test_a_restored_target_is_quiet_until_a_person_asks() -> None:
     quiet = quiet_of(Family.HANDLER_NOT_CONFIGURED, [ended(Result.RESTORED)], at(365 * DAY), LIMITS)
     assert quiet is not None
     assert quiet.until is None
+
+
+@pytest.mark.parametrize("result", [Result.HEALED, Result.DENIED, Result.RESTORED])
+def test_an_end_that_a_wrong_clock_wrote_into_the_future_keeps_nothing_quiet(result: Result) -> None:
+    assert quiet_of(Family.HANDLER_NOT_CONFIGURED, [ended(result, DAY)], at(0), LIMITS) is None
+
+
+def test_a_repair_that_a_person_asked_for_ends_the_silence_of_a_restored_one() -> None:
+    asked = fold(ID, [e.Opened(at=at(1), target=NODE, sighting=None, actor=PERSON)])
+    healed = advance(asked, e.Closed(at=at(2), result=Result.HEALED, why="x"))
+    past = [ended(Result.RESTORED), healed]
+    assert quiet_of(Family.HANDLER_NOT_CONFIGURED, past, at(3), LIMITS) is not None
+    assert quiet_of(Family.HANDLER_NOT_CONFIGURED, past, at(700), LIMITS) is None
+
+
+def test_a_look_is_news_when_it_shows_another_plan_or_another_reason() -> None:
+    began = [opened(), e.Planned(at=T0, plan=plan())]
+    denied = fold(ID, [*began, e.Closed(at=T0, result=Result.DENIED, why="x")])
+    assert not is_news(plan(), denied)
+    assert is_news(plan(digest="e" * 64), denied)
+
+    def diagnosed(check: str) -> Incident:
+        diagnosis = Diagnosis(Family.HANDLER_NOT_CONFIGURED, "why", (Blocker(check, "why"),))
+        return fold(ID, [*began, e.Diagnosed(at=T0, diagnosis=diagnosis)])
+
+    assert is_news(plan(), diagnosed(UNREADABLE)), "it can be read now"
+    assert not is_news(plan(), diagnosed(NO_START)), "it would fail again"
+    same, other = (Diagnosis(Family.HANDLER_NOT_CONFIGURED, "w", (Blocker(c, "w"),)) for c in ("kvm", "ready"))
+    assert not is_news(same, diagnosed("kvm"))
+    assert is_news(other, diagnosed("kvm"))
 
 
 def test_another_family_on_the_same_target_is_news_at_once() -> None:
