@@ -30,8 +30,10 @@ _TAB_COLUMNS = 8
 class Spacing(Enum):
     """What an insertion is, which decides on blank lines around it."""
 
-    WITHIN = auto()
-    """Keys of a table, or a header right above its own children."""
+    KEYS = auto()
+    """Keys of a table that is there."""
+    PARENT = auto()
+    """A header with its keys, right above its own children."""
     RUNTIME = auto()
     OPTIONS = auto()
 
@@ -42,7 +44,7 @@ class Insertion:
 
     line: int
     rows: tuple[str, ...]
-    spacing: Spacing = Spacing.WITHIN
+    spacing: Spacing = Spacing.KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,17 @@ Edit = Insertion | Rewrite
 def place(document: Document, near: Neighbourhood, additions: Iterable[Addition]) -> tuple[Edit, ...]:
     """One edit per addition, in the order in which they must stand where several share a line."""
 
-    def newness(addition: Addition) -> int:
+    def distance(placed: tuple[Addition, Edit]) -> int:
         # Keys of a table that is there come first: at the same line, a new header above would capture them.
-        if document.get(addition.table) is not None:
+        addition, edit = placed
+        if isinstance(edit, Rewrite) or edit.spacing is Spacing.KEYS:
             return 0
+        if edit.spacing is Spacing.PARENT:
+            return 3
         return 1 if addition.is_options and document.get(addition.table[:-1]) is not None else 2
 
-    ordered = sorted(additions, key=newness)
-    return _spaced(document, near, [_place_one(document, near, addition) for addition in ordered])
+    placed = [(addition, _place_one(document, near, addition)) for addition in additions]
+    return _spaced(document, near, [edit for _, edit in sorted(placed, key=distance)])
 
 
 def apply(document: Document, edits: Sequence[Edit]) -> str:
@@ -119,12 +124,15 @@ def _place_one(document: Document, near: Neighbourhood, addition: Addition) -> E
     if header is not None:
         body = range(document.body_last(header), header - 1, -1)
         return Insertion(_quietest(document, [document.statements[index].last + 1 for index in body]), pairs)
-    rows_of_table = (style.header_row(table), *pairs)
-    for index, statement in enumerate(document.statements):
-        if statement.kind is Kind.TABLE and is_within(statement.path, table):
-            return Insertion(comments_above(document, index), rows_of_table)
+    above_children = [
+        comments_above(document, index)
+        for index, statement in enumerate(document.statements)
+        if statement.kind is Kind.TABLE and is_within(statement.path, table)
+    ][:1]
+    line = _quietest(document, [*above_children, *_seams(document, near, addition)])
     spacing = Spacing.OPTIONS if addition.is_options else Spacing.RUNTIME
-    return Insertion(_new_line(document, near, addition), rows_of_table, spacing)
+    spacing = Spacing.PARENT if line in above_children else spacing
+    return Insertion(line, (style.header_row(table), *pairs), spacing)
 
 
 def _dotted(document: Document, table: Path) -> Statement | None:
@@ -139,12 +147,13 @@ def _dotted(document: Document, table: Path) -> Statement | None:
     return found[-1] if found else None
 
 
-def _new_line(document: Document, near: Neighbourhood, addition: Addition) -> int:
-    """Behind the options' own runtime, else behind a neighbour, else at the end."""
+def _seams(document: Document, near: Neighbourhood, addition: Addition) -> list[int]:
+    """Behind the options' own runtime, behind a neighbour, at the end, then behind any other table."""
     parent = document.header(addition.table[:-1]) if addition.is_options else None
     anchors = near.anchors if parent is None else (parent, *near.anchors)
-    ends = (*map(document.body_last, anchors), len(document.statements) - 1)
-    return _quietest(document, [_line_after(document, index) for index in ends])
+    others = (index for index, statement in reversed([*enumerate(document.statements)]) if statement.is_header)
+    ends = (*anchors, len(document.statements) - 1, *others)
+    return [_line_after(document, document.body_last(index)) for index in ends]
 
 
 def _quietest(document: Document, places: Sequence[int]) -> int:
@@ -188,7 +197,7 @@ def _spaced(document: Document, near: Neighbourhood, edits: list[Edit]) -> tuple
     """Blank lines as the neighbours have them; also below a comment, which is not about our table."""
     spaced: list[Edit] = []
     for position, edit in enumerate(edits):
-        if isinstance(edit, Rewrite) or edit.spacing is Spacing.WITHIN:
+        if isinstance(edit, Rewrite) or edit.spacing in (Spacing.KEYS, Spacing.PARENT):
             spaced.append(edit)
             continue
         first = not any(isinstance(e, Insertion) and e.line == edit.line for e in edits[:position])
