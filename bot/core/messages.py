@@ -13,6 +13,8 @@ SIGHTINGS_KEPT = 50
 
 NOT_BEGUN = frozenset({Phase.OPENED, Phase.PLANNED, Phase.ASKED})
 
+_WORKED_ON = frozenset({Phase.RUNNING, Phase.UNDOING})
+
 Message = e.Sighted | e.Unasked | e.Diagnosed | e.Picked | e.Answered | e.AbortAsked | e.ReleaseAsked
 
 
@@ -38,8 +40,12 @@ def counts(message: Message, i: Incident) -> bool:
 
 
 def _is_new(sighting: Sighting, i: Incident) -> bool:
-    """Not known yet; beyond the limit only a new family is worth an entry."""
+    """Not known yet; beyond the limit only a new family is worth an entry.
+
+    While the node is worked on a new family is none: a containerd that we restart is down for a moment. What is
+    true beyond the end is seen again.
+    """
     if sighting.family not in i.families:
-        return True
+        return i.phase not in _WORKED_ON
     known = any(s.family is sighting.family and s.uid == sighting.uid for s in i.sightings)
     return not known and len(i.sightings) < SIGHTINGS_KEPT
