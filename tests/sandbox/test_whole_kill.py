@@ -7,16 +7,17 @@ from collections import Counter
 from pathlib import Path
 
 from tests.sandbox.controllers import ims_job
-from tests.sandbox.nodes import BARE
+from tests.sandbox.nodes import WITHOUT_HANDLER
 from tests.sandbox.whole import Sandbox, Worker, answer, complaints, find_card, pinned
 from tests.sandbox.whole.afterwards import configurations
 from tests.sandbox.whole.process import Record
 
 BROKEN = "ncn-w001"
-WORKERS = {BROKEN: Worker(BARE), "ncn-w002": Worker(), "ncn-w003": Worker()}
+WORKERS = {BROKEN: Worker(WITHOUT_HANDLER), "ncn-w002": Worker(), "ncn-w003": Worker()}
 
-MOMENTS = (("Asked", 1), ("Answered", 1), ("Intended", 1), ("Intended", 5), ("Intended", 9), ("Intended", 13))
-"""Entry, and the how many-th of it: the bot is killed as soon as that was journaled, before or while it acts."""
+MOMENTS = (("Asked", 1), ("Answered", 1), ("Intended", 3), ("Intended", 5), ("Intended", 8))
+"""Entry, and the how many-th of it: the bot is killed as soon as that was journaled, before or while it acts.
+The third act replaces the configuration, the fifth restarts containerd, the eighth creates the canary."""
 
 
 class Killer:
