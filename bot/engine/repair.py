@@ -10,7 +10,15 @@ from dataclasses import replace
 import structlog
 
 from bot.core import entries as e
-from bot.core.errors import BotError, ForbiddenError, HostKeyError, JournalError, TemporaryError, UnknownFactError
+from bot.core.errors import (
+    BotError,
+    ForbiddenError,
+    HostKeyError,
+    JournalError,
+    TemporaryError,
+    UnknownFactError,
+    UnreachableError,
+)
 from bot.core.facts import Facts
 from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Blocker, Diagnosis, Family, Mode, Plan
@@ -38,6 +46,8 @@ class Repair:
         self._owner = owner
         self._interrupted_at: tuple[int, int, float] | None = None
         """(acts, steps done, monotonic seconds) at the first interruption since anything went forward."""
+        self._node_is_lost = False
+        """By the latest interruption; a release after a hold asks anew."""
 
     @property
     def _incident(self) -> Incident:
@@ -73,10 +83,14 @@ class Repair:
 
     @property
     def _needs_node(self) -> bool:
-        """What is given back through the API alone must not wait for a node that may never come back."""
+        """What is given back through the API alone must not wait for a node that may never come back.
+
+        Where a command may still run there, the node is asked once all the same.
+        """
         if self._incident.phase is not Phase.UNDOING:
             return True
-        return any(decode(step.planned).needs_node for step in self._incident.undo)
+        asks = bool(self._incident.unsettled) and not self._node_is_lost
+        return asks or any(decode(step.planned).needs_node for step in self._incident.undo)
 
     async def _interrupted(self, error: BotError) -> float | None:
         """Try again from the facts: before the start until the approval is too old, later until it is held.
@@ -85,12 +99,14 @@ class Repair:
         server that has just been started forbids for a moment what it allows.
         """
         log.warning("interrupted", incident=self._incident.id, error=str(error))
+        self._node_is_lost = isinstance(error, UnreachableError)
         passes = isinstance(error, TemporaryError | UnknownFactError | ForbiddenError)
         if not self._incident.touched and not passes:
             await self._owner.conclude(_no_start(self._incident, error))
             return None
         if self._incident.touched and self._too_long():
             bound_s = self._parts.settings.ssh.unreachable_s
+            self._interrupted_at, self._node_is_lost = None, False
             await self._owner.hold(f"The repair cannot go on: for {bound_s:g} s: {error}")
             return None
         asked_s = error.retry_after_s if isinstance(error, TemporaryError) else None

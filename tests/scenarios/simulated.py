@@ -114,7 +114,10 @@ class SimulatedNode:
 
     def _end(self, unit: str, command: Command) -> None:
         self.running.discard(unit)
-        self.units[unit] = self.broken.get(command.key) or self._effect(unit.split("-")[1], command)
+        try:
+            self.units[unit] = self.broken.get(command.key) or self._effect(unit.split("-")[1], command)
+        except ValueError as error:
+            self.units[unit] = Outcome(OutcomeKind.FAILED, 1, f"refused: {error}")
 
     def _effect(self, incident: str, command: Command) -> Outcome:
         match command.key:

@@ -44,6 +44,24 @@ def test_a_dead_node_is_released_through_the_api_alone() -> None:
     run_virtually(scenario())
 
 
+def test_a_release_waits_for_a_command_that_still_runs_where_the_node_can_be_asked() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        stage.node.slow["validate"] = 1200.0
+        async with stage.engine() as engine:
+            await approved(engine)
+            await engine.until(lambda: bool(stage.node.running), step_s=1)
+            stage.net.down = True
+            await engine.until_phase(Phase.HELD)
+            stage.net.down = False
+            assert stage.node.running
+            assert Result.RESTORED is await release(engine)
+            assert set() == stage.node.running
+        assert [] == stage.leases.released_early
+
+    run_virtually(scenario())
+
+
 def test_a_release_survives_a_kill_at_every_entry() -> None:
     async def scenario(number: int) -> bool:
         stage = Stage()
