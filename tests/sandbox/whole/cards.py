@@ -1,4 +1,4 @@
-"""What people see of an incident: its card in the channel, and what is said in its thread."""
+"""What people see of an incident: its card in the channel; and how they answer it."""
 
 from __future__ import annotations
 
@@ -67,10 +67,6 @@ def find_card(slack: SlackServer, *words: str, since: str = "") -> CardView | No
         if card.message.ts > since and all(word in card.headline for word in words):
             return card
     return None
-
-
-def thread(slack: SlackServer, card: CardView) -> Sequence[str]:
-    return [reply.text for reply in slack.messages(thread_ts=card.message.ts)]
 
 
 async def answer(

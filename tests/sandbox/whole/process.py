@@ -37,7 +37,6 @@ class BotProcess:
         self.log = log
         self.records: list[Record] = []
         """Everything logged so far, over all starts."""
-        self.starts = 0
         self.on_record: Callable[[Record], None] = lambda record: None
         """Called with each line as it comes; may `kill`."""
         self._process: asyncio.subprocess.Process | None = None
@@ -51,7 +50,6 @@ class BotProcess:
     async def start(self, timeout_s: float = 60) -> None:
         """Returns when the bot says that it has started. Raises BotDied, TimeoutError."""
         seen = len(self.records)
-        self.starts += 1
         self._process = await asyncio.create_subprocess_exec(
             *("/usr/bin/setpriv", "--pdeathsig", "KILL", "--"),
             *(sys.executable, "-m", "bot", "run", "--config", str(self.config)),

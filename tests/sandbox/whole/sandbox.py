@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ from tests.sandbox.controllers import (
 )
 from tests.sandbox.controllers.conditions import holds
 from tests.sandbox.mirror import Mirror
-from tests.sandbox.nodes import HEALTHY, Node, Nodes, NodeState
+from tests.sandbox.nodes import HEALTHY, Nodes, NodeState
 from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.slack import SlackServer
 from tests.sandbox.whole.access import BOT, LEASE_NAMESPACE
@@ -45,7 +45,6 @@ class Worker:
 
     state: NodeState = HEALTHY
     kata_label: bool = True
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sandbox:
@@ -59,22 +58,19 @@ class Sandbox:
         folder: Path,
         workers: Mapping[str, Worker],
         *,
-        runtime_class: bool = True,
         timing: Timing | None = None,
         changes: Mapping[str, Mapping[str, Any]] | None = None,
-        slack_port: int = 0,
     ) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.api = ApiServer(bookmark_interval_s=2.0)
-        self.slack = SlackServer(port=slack_port)
+        self.slack = SlackServer()
         self.mirror = Mirror(self.folder / "mirror")
         self.nodes = Nodes(self.folder / "nodes")
         self.bot: BotProcess
         self.restarts: Counter[str] = Counter()
         """How often containerd came up on each worker since its boot, whoever restarted it."""
         self._workers = dict(workers)
-        self._runtime_class = runtime_class
         self._timing = timing or Timing(sandbox_retry_s=1.0)
         self._changes = changes or {}
         self._stack = AsyncExitStack()
@@ -111,9 +107,8 @@ class Sandbox:
         self.registry.create(NAMESPACES, {"metadata": {"name": LEASE_NAMESPACE}})
         self.registry.create(NODES, master_node())
         for name, worker in self._workers.items():
-            self.registry.create(NODES, worker_node(name, kata_label=worker.kata_label, labels=worker.labels))
-        if self._runtime_class:
-            self.registry.create(RUNTIMECLASSES, kata_runtimeclass())
+            self.registry.create(NODES, worker_node(name, kata_label=worker.kata_label))
+        self.registry.create(RUNTIMECLASSES, kata_runtimeclass())
 
     def _count_restarts(self) -> None:
         for node in self.nodes:
@@ -183,12 +178,6 @@ class Sandbox:
             if any(owner["name"] == job for owner in pod["metadata"].get("ownerReferences", ()))
         ]
         return owned[-1] if owned else None
-
-    def node(self, name: str) -> Node:
-        return self.nodes[name]
-
-    def node_object(self, name: str) -> KubeObject:
-        return self.registry.get(NODES, name)
 
 
 def pinned(job: KubeObject, node: str) -> KubeObject:
