@@ -63,3 +63,8 @@ class LeaseLostError(TemporaryError):
 
 class JournalError(PermanentError):
     """The journal cannot be read or written: damaged, of an unknown format, or held by another process."""
+
+
+PASSING = (TemporaryError, UnknownFactError, ForbiddenError)
+"""What may pass by itself: a busy node answers late, and an API server that has just been started forbids for a
+moment what it allows. Whoever asks again gives up after a time all the same."""

@@ -132,6 +132,8 @@ class Desk:
             return False
         except Exception:
             log.exception("a crashed worker could not tell", incident=worker.incident.id)
+        finally:
+            self._parts.fleet.leave(worker.incident)
         return True
 
     def _lose(self, error: JournalError) -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from bot.core import entries as e
 from bot.core.endings import why_ended
-from bot.core.errors import BotError, JournalError, TemporaryError
+from bot.core.errors import PASSING, BotError, JournalError, TemporaryError
 from bot.core.incident import Incident
 from bot.core.model import Blocker, Diagnosis, Family, IncidentId, Target, TargetKind
 from bot.core.quiet import UNREADABLE
@@ -51,9 +51,10 @@ class Planning:
                 found = await self._look()
             except JournalError:
                 raise
-            except TemporaryError as error:
+            except PASSING as error:
                 if delay_s is not None:
-                    await self._owner.wait(error.retry_after_s or delay_s)
+                    asked_s = error.retry_after_s if isinstance(error, TemporaryError) else None
+                    await self._owner.wait(asked_s or delay_s)
                     if self._owner.incident.standing != stands:
                         return None
                     continue

@@ -10,15 +10,7 @@ from dataclasses import replace
 import structlog
 
 from bot.core import entries as e
-from bot.core.errors import (
-    BotError,
-    ForbiddenError,
-    HostKeyError,
-    JournalError,
-    TemporaryError,
-    UnknownFactError,
-    UnreachableError,
-)
+from bot.core.errors import PASSING, BotError, HostKeyError, JournalError, TemporaryError, UnreachableError
 from bot.core.facts import Facts
 from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Blocker, Diagnosis, Family, Mode, Plan
@@ -95,13 +87,11 @@ class Repair:
     async def _interrupted(self, error: BotError) -> float | None:
         """Try again from the facts: before the start until the approval is too old, later until it is held.
 
-        A repair that has touched its node tries on whatever is in the way: a busy node answers late, and an API
-        server that has just been started forbids for a moment what it allows.
+        A repair that has touched its node tries on, whatever is in the way.
         """
         log.warning("interrupted", incident=self._incident.id, error=str(error))
         self._node_is_lost = isinstance(error, UnreachableError)
-        passes = isinstance(error, TemporaryError | UnknownFactError | ForbiddenError)
-        if not self._incident.touched and not passes:
+        if not self._incident.touched and not isinstance(error, PASSING):
             await self._owner.conclude(_no_start(self._incident, error))
             return None
         if self._incident.touched and self._too_long():

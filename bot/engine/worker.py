@@ -280,7 +280,6 @@ class Worker:
 
     async def hold(self, why: str) -> None:
         await self.record(e.Held(at=self.now(), why=why))
-        self._parts.fleet.leave(self.incident)
         await self._telling.deliver_last()
 
     async def close(self, *, evidence: str = "") -> None:

@@ -22,7 +22,7 @@ from bot.core.action import (
     SetCordon,
     SetLabel,
 )
-from bot.core.errors import LeaseLostError, PermanentError, UnknownFactError, UnreachableError
+from bot.core.errors import ForbiddenError, LeaseLostError, PermanentError, UnknownFactError, UnreachableError
 from bot.core.facts import NodeFacts
 from bot.core.facts.cluster import ClusterFacts, Reads
 from bot.core.facts.ours import Ours, Rollback
@@ -181,6 +181,8 @@ class SimulatedCluster:
     """The watch's cache is behind: what it does not show is there."""
     slow_s: float = 0.0
     down: bool = False
+    forbids: bool = False
+    """As an API server does that has just been started."""
     reads: int = 0
     lose_answers: int = 0
     """How many of the next changes are made without the bot hearing of it."""
@@ -189,6 +191,8 @@ class SimulatedCluster:
         self.reads += 1
         if self.down:
             raise UnreachableError("the API server does not answer")
+        if self.forbids:
+            raise ForbiddenError("User cannot list resource nodes")
         if self.slow_s:
             await asyncio.sleep(self.slow_s)
         node = self._find(reads.target.uid)

@@ -104,6 +104,26 @@ def test_the_api_down_for_five_minutes_in_the_middle_delays_the_repair() -> None
     run_virtually(scenario())
 
 
+def test_an_api_server_that_forbids_for_a_moment_stops_neither_a_look_nor_a_repair() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        stage.cluster.forbids = True
+        async with stage.engine() as engine:
+            engine.sight()
+            await asyncio.sleep(2)
+            stage.cluster.forbids = False
+            await engine.until_phase(Phase.ASKED)
+            engine.answer()
+            await engine.until(lambda: stage.node.cordoned)
+            stage.cluster.forbids = True
+            await asyncio.sleep(60)
+            stage.cluster.forbids = False
+            assert Result.HEALED is (await engine.until_phase(Phase.CLOSED)).result
+        assert_given_back(stage)
+
+    run_virtually(scenario())
+
+
 def test_a_node_that_went_back_by_itself_while_the_bot_was_dead_is_given_back() -> None:
     async def scenario() -> None:
         stage = Stage()

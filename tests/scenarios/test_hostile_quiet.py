@@ -213,7 +213,12 @@ def test_a_worker_that_crashes_again_and_again_can_still_be_released() -> None:
             stage.cards.broken = False
             engine.commands.release(samples.NODE, ROOT)
             incident = await engine.until_phase(Phase.CLOSED)
-        assert Result.RESTORED is incident.result
-        assert not stage.node.cordoned
+            assert Result.RESTORED is incident.result
+            assert not stage.node.cordoned
+            engine.sight(target=SECOND)
+            await engine.until(lambda: newest(engine).phase is Phase.ASKED)
+            engine.answer_of(newest(engine))
+            await engine.until(lambda: newest(engine).phase is Phase.CLOSED)
+            assert Result.HEALED is newest(engine).result
 
     run_virtually(scenario())
