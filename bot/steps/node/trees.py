@@ -64,7 +64,11 @@ def exchange(tree, root, old, sha):
 
 def back(tree, root, old, sha):
     if mark_of(root) == sha:
+        if not os.path.lexists(old):  # the exchange was cut short before the old tree got its name
+            rename(tree, old)
         swap(old, root, tree)
+    elif not os.path.lexists(root):  # it was cut short between two renames
+        rename(old, root)
     if mark_of(old) == sha:
         rename(old, tree)
     print("%s is the old tree again" % root)

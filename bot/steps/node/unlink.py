@@ -11,6 +11,8 @@ def main(target, listed):
             write_atomically(path, read_file(value), value)
         elif kind == "link":
             temporary = os.path.join(os.path.dirname(path), ".imsbot-" + os.path.basename(path))
+            if os.path.lexists(temporary):
+                os.unlink(temporary)
             os.symlink(value, temporary)
             os.rename(temporary, path)
         else:

@@ -11,6 +11,7 @@ from bot.core.action import Done
 from bot.core.model import Diagnosis, Plan
 from bot.core.settings import Settings
 from bot.steps import Step, decode
+from bot.steps.install import Install
 from bot.steps.planner import Nothing, make_plan, undo_plan
 from tests.unit.steps import archives, samples
 from tests.unit.steps.archives import FILES
@@ -129,23 +130,41 @@ def test_an_older_broken_tree_is_exchanged_and_kept(world: World) -> None:
     assert world.read().kata_tree.version == "3.2.0"
 
 
-@pytest.mark.parametrize("cut", ["exchanged, not renamed", "by two renames, cut between"])
-def test_an_exchange_that_was_cut_short_is_finished(world: World, cut: str) -> None:
+def cut_short(world: World, cut: str) -> Install:
+    """An exchange that ended in the middle, by a timeout or a power cut."""
     kept = [name for name in FILES if name != "libexec/virtiofsd"]
     archives.lay_down(world.path("/opt/kata"), kept, lambda text: text.replace("3.17.0", "3.2.0"))
     stage, install = node_steps(plan_for(world))[:2]
     assert isinstance(world.drive(stage), Done)
-    tree, live = world.path(stage.tree), world.path("/opt/kata")
-    aside = world.path("/opt/aside")
-    if cut.startswith("exchanged"):
+    assert isinstance(install, Install)
+    tree, live, aside = (world.path(path) for path in (install.tree, "/opt/kata", "/opt/aside"))
+    if cut == "exchanged, not renamed":
         live.rename(aside)
         tree.rename(live)
         aside.rename(tree)
     else:
         live.rename(world.path(install.old))
+    return install
+
+
+CUTS = ["exchanged, not renamed", "by two renames, cut between"]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_an_exchange_that_was_cut_short_is_finished(world: World, cut: str) -> None:
+    install = cut_short(world, cut)
     assert isinstance(world.drive(install), Done)
     assert world.read().kata_tree.version == "3.17.0"
     assert (world.path(install.old) / "VERSION").read_text() == "3.2.0\n"
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_an_exchange_that_was_cut_short_can_be_undone(world: World, cut: str) -> None:
+    install = cut_short(world, cut)
+    (undo,) = install.undo()
+    assert isinstance(world.drive(undo), Done)
+    assert world.read().kata_tree.version == "3.2.0"
+    assert not world.path(install.old).exists()
 
 
 def test_a_newer_version_is_never_replaced(world: World) -> None:
