@@ -62,7 +62,8 @@ class Output:
         return self.text
 
     def unknown(self, why: str) -> UnknownFactError:
-        words = " ".join((self.stderr or self.stdout.decode(errors="replace")).split())
+        """Quotes standard error only: what a fact prints may be a configuration, with its passwords."""
+        words = " ".join(self.stderr.split())
         said = f"; the node said: {words[:300]}" if words else ""
         return UnknownFactError(f"fact {self.fact} could not be read: {why}{said}")
 

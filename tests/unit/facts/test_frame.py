@@ -6,7 +6,7 @@ import pytest
 
 from bot.core.errors import UnknownFactError
 from bot.core.facts import parse_node
-from bot.core.facts.frame import CAP_BYTES, parse_frames, render_script
+from bot.core.facts.frame import CAP_BYTES, Output, parse_frames, render_script
 
 
 def run(body: str, **variables: str) -> bytes:
@@ -50,3 +50,16 @@ def test_an_exec_that_ended_early_is_unknown() -> None:
 def test_a_node_that_reports_too_few_facts_is_unknown() -> None:
     with pytest.raises(UnknownFactError, match="did not report the facts host, "):
         parse_node(run("echo one"))
+
+
+def test_what_a_fact_printed_is_never_quoted() -> None:
+    output = Output(
+        "config_file", 1, b'path=/etc/containerd/config.toml\npassword = "hunter2"\n', "cat: I/O error"
+    )
+    with pytest.raises(UnknownFactError, match="I/O error") as raised:
+        _ = output.checked
+    assert "hunter2" not in str(raised.value)
+    silent = Output("dump", 0, b'password = "hunter2"\xff', "")
+    with pytest.raises(UnknownFactError, match="not UTF-8") as raised:
+        _ = silent.text
+    assert "hunter2" not in str(raised.value)
