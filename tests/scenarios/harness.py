@@ -21,6 +21,7 @@ from bot.engine.desk import Desk
 from bot.engine.fleet import Fleet
 from bot.engine.look import Looker
 from bot.engine.parts import Parts
+from bot.views.card import render_card
 from tests.scenarios.simulated import (
     Network,
     QuietWorld,
@@ -85,7 +86,7 @@ class MemoryJournal:
 
 @dataclass
 class PaperCards:
-    """Cards as the last incident that each would show."""
+    """Cards as the last incident that each would show. Every state that a scenario reaches can be drawn."""
 
     last: dict[IncidentId, Incident] = field(default_factory=dict)
     delivered: list[tuple[IncidentId, Phase]] = field(default_factory=list)
@@ -97,6 +98,7 @@ class PaperCards:
     def show(self, incident: Incident) -> None:
         if self.broken:
             raise RuntimeError("cannot be rendered")
+        render_card(incident)
         self.last[incident.id] = incident
 
     async def deliver(self, incident: Incident) -> CardRef | None:
