@@ -125,7 +125,8 @@ class Desk:
         False when the journal is lost. Whatever crashed may crash again here, once the journal has it.
         """
         try:
-            if worker.incident.open and worker.incident.phase is not Phase.HELD:
+            rests = worker.incident.phase is Phase.HELD and not worker.incident.release
+            if worker.incident.open and not rests:
                 await worker.hold("the program met an error of its own; its log has the details")
         except JournalError as error:
             self._lose(error)

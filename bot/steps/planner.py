@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.core.facts import NodeFacts
 from bot.core.marks import cordoned_by
-from bot.core.model import Blocker, Diagnosis, Plan, TargetKind
+from bot.core.model import Blocker, Diagnosis, Plan, TargetKind, Verb
 from bot.core.names import canary_name
 from bot.core.plan import digest
 from bot.core.policy import Checked, before_steps, family_of, preflight
@@ -25,6 +25,8 @@ from bot.steps.verify_rescued import VerifyRescued
 from bot.steps.verify_sandbox import VerifySandbox
 
 _GIVEN_BACK = ("undo-verify", "undo-label", "uncordon")
+_MARKING = frozenset({Verb.CORDON, Verb.LABEL, Verb.VERIFY})
+"""Verbs of the steps that those undo. A release reads no other step: one of another version is in nobody's way."""
 _UNDO_ORDER = (
     "cordon",
     "undo-verify",
@@ -86,7 +88,8 @@ def undo_plan(plan: Plan, acted: Sequence[str], *, release: bool = False) -> tup
     With `release` only the cordon, the label and the canary. Each of these steps finds out by itself whether there
     is anything to give back.
     """
-    undoing = [undo for p in plan.steps if p.name in acted for undo in decode(p).undo()]
+    touched = [p for p in plan.steps if p.name in acted and (not release or p.verb in _MARKING)]
+    undoing = [undo for p in touched for undo in decode(p).undo()]
     steps = {step.name: step for step in undoing if not release or step.name in _GIVEN_BACK}
     if "undo-restart" in steps:
         planned = [decode(p) for p in plan.steps]

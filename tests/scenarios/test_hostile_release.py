@@ -2,14 +2,16 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from bot.core import entries as e
-from bot.core.action import DeleteCanary, Outcome, OutcomeKind
+from bot.core.action import DeleteCanary, Outcome, OutcomeKind, SetCordon
 from bot.core.incident import Phase
 from bot.core.marks import CORDON, HOLD
-from bot.core.model import Actor, Result
-from tests.scenarios.harness import Engine, Stage
+from bot.core.model import Actor, Digest, Family, IncidentId, Plan, Result, Verb
+from bot.steps.cordon import Cordon
+from tests.scenarios.harness import TARGET, Engine, Stage
 from tests.scenarios.test_repair import approved
 from tests.scenarios.virtual_time import run_virtually
 from tests.unit.steps import samples
@@ -171,5 +173,54 @@ def test_a_person_who_uncordons_just_before_us_leaves_no_mark_behind() -> None:
             incident = await engine.until_phase(Phase.CLOSED)
         assert Result.HEALED is incident.result
         assert {} == stage.node.annotations
+
+    run_virtually(scenario())
+
+
+def held_by_another_version(stage: Stage, unknown: Verb) -> IncidentId:
+    """A journal in which a step is of a form that this program does not know."""
+    cordon = Cordon(node=samples.NODE, node_uid=samples.UID, incident="abcd2345", why="x").planned()
+    step = msgspec.structs.replace(cordon, verb=unknown, name="from-the-future", spec='{"step":"from-the-future"}')
+    plan = Plan(TARGET, "cafe-0001", (cordon, step), Digest("d" * 64), (Family.HANDLER_NOT_CONFIGURED,))
+    now, incident = stage.clock.now(), IncidentId("abcd2345")
+    change = SetCordon(samples.NODE, samples.UID, incident, cordoned=True)
+    stage.journal.written[incident] = [
+        e.Opened(at=now, target=TARGET, sighting=stage.sighting()),
+        e.Planned(at=now, plan=plan),
+        e.Started(at=now, epoch=1, holder="journal-1"),
+        e.StepBegan(at=now, name="cordon"),
+        e.Intended(at=now, seq=1, step="cordon", key="set-cordon", purpose="cordon", change=change),
+        e.Ended(at=now, seq=1, outcome=Outcome(OutcomeKind.OK)),
+        e.StepEnded(at=now, name="cordon", evidence="cordoned"),
+        e.StepBegan(at=now, name="from-the-future"),
+        e.Intended(at=now, seq=2, step="from-the-future", key="x", purpose="x"),
+        e.Held(at=now, why="x"),
+    ]
+    stage.node.cordoned = True
+    stage.node.annotations[CORDON] = incident
+    return incident
+
+
+def test_a_step_of_another_version_of_the_program_is_in_no_release_s_way() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        held_by_another_version(stage, Verb.INSTALL)
+        async with stage.engine() as engine:
+            assert Result.RESTORED is await release(engine)
+        assert not stage.node.cordoned
+
+    run_virtually(scenario())
+
+
+def test_a_release_that_the_program_cannot_carry_out_is_told_once() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        incident = held_by_another_version(stage, Verb.LABEL)
+        async with stage.engine() as engine:
+            engine.commands.release(samples.NODE, ROOT)
+            await asyncio.sleep(3600)
+            assert Phase.HELD is engine.only.phase
+            assert "error of its own" in engine.only.held
+            assert 13 == len(stage.journal.written[incident]), "release, held, card"
 
     run_virtually(scenario())
