@@ -104,6 +104,8 @@ class Started(Record, frozen=True, tag="started"):
 
     epoch: int
     holder: str
+    skipped: tuple[str, ...] = ()
+    """Names of approved steps that the facts do not ask for any more; counts before the first act only."""
 
 
 class StepBegan(Record, frozen=True, tag="step-began"):

@@ -90,8 +90,7 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
         case e.Answered():
             return _answered(i, record)
         case e.Started():
-            phase = Phase.UNDOING if i.phase is Phase.UNDOING else Phase.RUNNING
-            return replace(i, phase=phase, starts=(*i.starts, record))
+            return _started(i, record)
         case e.StepBegan() | e.Intended() | e.Ended() | e.StepEnded():
             return _progressed(i, record)
         case e.Failed():
@@ -128,6 +127,20 @@ def _planned(i: Incident, record: e.Planned) -> Incident:
         asked=None,
         answer=None,
     )
+
+
+def _started(i: Incident, record: e.Started) -> Incident:
+    """Every start that has touched nothing yet decides anew which of the approved steps are needed."""
+    steps = i.steps
+    if not i.touched:
+        fresh = (StepProgress(step.planned) for step in i.steps)
+        steps = tuple(_skipped(s, record) if s.planned.name in record.skipped else s for s in fresh)
+    phase = Phase.UNDOING if i.phase is Phase.UNDOING else Phase.RUNNING
+    return replace(i, phase=phase, starts=(*i.starts, record), steps=steps)
+
+
+def _skipped(step: StepProgress, record: e.Started) -> StepProgress:
+    return replace(step, state=StepState.DONE, ended=record.at, evidence="not needed any more")
 
 
 def _answered(i: Incident, record: e.Answered) -> Incident:

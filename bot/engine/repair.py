@@ -112,10 +112,14 @@ class Repair:
 
     async def _with_lease(self, lease: Lease, shell: NodeShell | None) -> None:
         epoch = await self._take_node(lease, shell)
-        starts = not self._incident.touched and self._incident.phase is not Phase.UNDOING
-        if starts and not (await self._still_approved(shell) and await self._owner.may_start()):
-            return
-        await self._owner.record(e.Started(at=self._owner.now(), epoch=epoch, holder=self._parts.journal.id))
+        skipped: tuple[str, ...] = ()
+        if not self._incident.touched and self._incident.phase is not Phase.UNDOING:
+            needed = await self._still_approved(shell)
+            if needed is None or not await self._owner.may_start():
+                return
+            skipped = tuple(s.planned.name for s in self._incident.steps if s.planned.name not in needed)
+        holder = self._parts.journal.id
+        await self._owner.record(e.Started(at=self._owner.now(), epoch=epoch, holder=holder, skipped=skipped))
         runner = Runner(
             owner=self._owner,
             gather=self._gather,
@@ -154,15 +158,18 @@ class Repair:
         lease.keep(bool(ours))
         return epoch
 
-    async def _still_approved(self, shell: NodeShell | None) -> bool:
-        """Blockers and facts again (hop 6): go only when the plan needs nothing that was not approved."""
+    async def _still_approved(self, shell: NodeShell | None) -> frozenset[str] | None:
+        """Blockers and facts again (hop 6): go only when the plan needs nothing that was not approved.
+
+        The names of the steps that are needed now; `None` when something else follows from the look.
+        """
         approved = self._incident.plan
         assert approved is not None
         conclusion = await self._parts.looker.look(Subject.of(self._incident), shell)
         if isinstance(conclusion, Plan) and within(conclusion, approved) and self._licensed(conclusion):
-            return True
+            return frozenset(step.name for step in conclusion.steps)
         await self._owner.conclude(conclusion)
-        return False
+        return None
 
     def _licensed(self, now: Plan) -> bool:
         """A person approved this very plan, or no rule that matches by now wants one to (invariant 2)."""

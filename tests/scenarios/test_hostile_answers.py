@@ -10,6 +10,7 @@ from bot.core.model import Actor, Family, Mode, Result
 from bot.engine.approvals import Reply
 from tests.scenarios.harness import Engine, Stage
 from tests.scenarios.virtual_time import run_virtually
+from tests.unit.steps import samples
 
 ROOT = Actor(via="cli", user="root")
 
@@ -152,5 +153,28 @@ def test_the_terminal_approves_a_plan_that_replaced_another_only_by_its_digest()
             taken, _, _ = engine.commands.answer(incident.id, shown, True, ROOT)
             assert taken
             assert Result.HEALED is (await engine.until_phase(Phase.CLOSED)).result
+
+    run_virtually(scenario())
+
+
+def test_what_a_person_did_meanwhile_is_not_done_again_and_no_failure() -> None:
+    """All but the label: the node was repaired by hand in another way while its question was open."""
+
+    async def scenario() -> None:
+        stage = Stage()
+        stage.node.labels = {}
+        async with stage.engine() as engine:
+            engine.sight()
+            await engine.until_phase(Phase.ASKED)
+            asked = {step.planned.name for step in engine.only.steps}
+            by_hand = samples.CONFIGURED.replace('"0.0.0.0:1338"', '"127.0.0.1:1338"')
+            stage.node.content = stage.node.loaded = by_hand
+            engine.answer()
+            incident = await engine.until_phase(Phase.CLOSED)
+        assert Result.HEALED is incident.result
+        assert {"configure", "restart", "label"} <= asked
+        assert ["sandbox"] == [unit.rpartition("-")[2] for unit in stage.node.ran]
+        assert 0 == stage.cluster.cordons
+        assert by_hand == stage.node.content
 
     run_virtually(scenario())
