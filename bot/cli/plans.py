@@ -10,8 +10,8 @@ from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, 
 from bot.config import load_settings
 from bot.core.errors import InputError
 from bot.core.model import Diagnosis, Plan, Target, TargetKind
-from bot.core.names import new_incident_id
 from bot.core.settings import Settings
+from bot.engine.incident_ids import new_incident_id
 from bot.steps.planner import Nothing
 from bot.views.terminal import diagnosis_text, plan_text
 

@@ -18,9 +18,9 @@ from bot.core.errors import BotError, JournalError
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import fold
 from bot.core.model import Actor, Diagnosis, IncidentId, Plan, Sighting, Target, TargetKind
-from bot.core.names import new_incident_id
 from bot.core.quiet import Quiet, is_news, named_before, quiet_of
 from bot.engine.gate import Gate
+from bot.engine.incident_ids import new_incident_id
 from bot.engine.look import Subject
 from bot.engine.parts import Parts
 from bot.engine.worker import Worker
@@ -104,38 +104,35 @@ class Desk:
     async def _work(self, worker: Worker) -> None:
         """The outermost boundary of one incident: whatever happens in it stays in it, but for the journal."""
         incident_id = worker.incident.id
+        crashed = False
         while worker.incident.open and not worker.stopping:
             try:
+                if crashed:
+                    await self._hold_after_crash(worker)
+                    crashed = False
                 await worker.run()
             except JournalError as error:
                 self._lose(error)
                 return
             except Exception:
                 log.exception("worker crashed", incident=incident_id)
-                if not await self._hold_after_crash(worker):
-                    return
+                crashed = True
                 await self._parts.clock.sleep(CRASH_PAUSE_S)
         if not worker.incident.open:
             self._closed[incident_id] = worker.incident
             del self._workers[incident_id], self._tasks[incident_id]
 
-    async def _hold_after_crash(self, worker: Worker) -> bool:
+    async def _hold_after_crash(self, worker: Worker) -> None:
         """A defect of ours: the incident is held, so that a person looks before anything else happens.
 
-        False when the journal is lost. Whatever crashed may crash again here, once the journal has it.
+        Whatever crashed may crash again here, once the journal has it; then the incident rests already.
         """
         try:
             rests = worker.incident.phase is Phase.HELD and not worker.incident.release
             if worker.incident.open and not rests:
                 await worker.hold("the program met an error of its own; its log has the details")
-        except JournalError as error:
-            self._lose(error)
-            return False
-        except Exception:
-            log.exception("a crashed worker could not tell", incident=worker.incident.id)
         finally:
             self._parts.fleet.leave(worker.incident)
-        return True
 
     def _lose(self, error: JournalError) -> None:
         if not self._journal_lost.done():
