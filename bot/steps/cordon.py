@@ -6,17 +6,13 @@ from bot.core.action import Action, Api, Done, Fail, SetCordon
 from bot.core.facts import Facts
 from bot.core.marks import cordoned_by
 from bot.core.model import Verb
+from bot.steps.node_step import NodeStep
 from bot.steps.step import Step, failed
 from bot.steps.uncordon import Uncordon
 
 
-class Cordon(Step, frozen=True, kw_only=True, tag="cordon"):
+class Cordon(NodeStep, frozen=True, kw_only=True, tag="cordon"):
     verb: ClassVar[Verb] = Verb.CORDON
-    needs_node: ClassVar[bool] = False
-
-    node: str
-    node_uid: str
-    incident: str
 
     @property
     def title(self) -> str:
@@ -31,9 +27,9 @@ class Cordon(Step, frozen=True, kw_only=True, tag="cordon"):
         return {"node": self.node, "cordoned": True}
 
     def next(self, facts: Facts) -> Action:
-        node = facts.cluster.node
-        if node is None or node.metadata.uid != self.node_uid:
-            return Fail(f"the Node {self.node} with uid {self.node_uid} is gone")
+        node = self.found(facts)
+        if node is None:
+            return Fail(self.gone)
         if cordoned_by(node) == self.incident:
             return Done(f"{self.node} is cordoned by this incident")
         if node.cordoned:

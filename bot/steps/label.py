@@ -7,17 +7,13 @@ from bot.core.facts import Facts
 from bot.core.marks import labelled_by
 from bot.core.model import Verb
 from bot.core.objects import KATA_LABEL
+from bot.steps.node_step import NodeStep
 from bot.steps.situation import Situation
 from bot.steps.step import ALREADY, Step, failed
 
 
-class Label(Step, frozen=True, kw_only=True, tag="label"):
+class Label(NodeStep, frozen=True, kw_only=True, tag="label"):
     verb: ClassVar[Verb] = Verb.LABEL
-    needs_node: ClassVar[bool] = False
-
-    node: str
-    node_uid: str
-    incident: str
 
     @property
     def title(self) -> str:
@@ -32,9 +28,9 @@ class Label(Step, frozen=True, kw_only=True, tag="label"):
         return {"node": self.node, "label": KATA_LABEL, "value": "true"}
 
     def next(self, facts: Facts) -> Action:
-        node = facts.cluster.node
-        if node is None or node.metadata.uid != self.node_uid:
-            return Fail(f"the Node {self.node} with uid {self.node_uid} is gone")
+        node = self.found(facts)
+        if node is None:
+            return Fail(self.gone)
         if node.kata_labelled:
             return Done(f"{self.node} has {KATA_LABEL}=true")
         return failed(facts, "set-label") or Api(
@@ -52,13 +48,8 @@ class Label(Step, frozen=True, kw_only=True, tag="label"):
         )
 
 
-class Unlabel(Step, frozen=True, kw_only=True, tag="undo-label"):
+class Unlabel(NodeStep, frozen=True, kw_only=True, tag="undo-label"):
     verb: ClassVar[Verb] = Verb.LABEL
-    needs_node: ClassVar[bool] = False
-
-    node: str
-    node_uid: str
-    incident: str
 
     @property
     def title(self) -> str:
@@ -69,9 +60,9 @@ class Unlabel(Step, frozen=True, kw_only=True, tag="undo-label"):
         return {"node": self.node, "label": KATA_LABEL, "value": None}
 
     def next(self, facts: Facts) -> Action:
-        node = facts.cluster.node
-        mark = labelled_by(node) if node is not None and node.metadata.uid == self.node_uid else None
-        if node is None or mark is None or mark[0] != self.incident:
+        node = self.found(facts)
+        mark = labelled_by(node) if node is not None else None
+        if mark is None or mark[0] != self.incident:
             return Done(f"no label of ours is on {self.node}")
         return failed(facts, "set-label") or Api(
             SetLabel(self.node, self.node_uid, self.incident, labelled=False), self.title

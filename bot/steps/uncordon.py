@@ -6,16 +6,12 @@ from bot.core.action import Action, Api, Done, SetCordon
 from bot.core.facts import Facts
 from bot.core.marks import CORDON, cordoned_by
 from bot.core.model import Verb
-from bot.steps.step import Step, failed
+from bot.steps.node_step import NodeStep
+from bot.steps.step import failed
 
 
-class Uncordon(Step, frozen=True, kw_only=True, tag="uncordon"):
+class Uncordon(NodeStep, frozen=True, kw_only=True, tag="uncordon"):
     verb: ClassVar[Verb] = Verb.UNCORDON
-    needs_node: ClassVar[bool] = False
-
-    node: str
-    node_uid: str
-    incident: str
 
     @property
     def title(self) -> str:
@@ -30,9 +26,9 @@ class Uncordon(Step, frozen=True, kw_only=True, tag="uncordon"):
         return {"node": self.node, "cordoned": False}
 
     def next(self, facts: Facts) -> Action:
-        node = facts.cluster.node
-        if node is None or node.metadata.uid != self.node_uid:
-            return Done(f"the Node {self.node} with uid {self.node_uid} is gone")
+        node = self.found(facts)
+        if node is None:
+            return Done(self.gone)
         if not node.cordoned and node.metadata.annotation(CORDON) != self.incident:
             return Done(f"{self.node} takes pods again")
         # Our mark alone, left by a person's `kubectl uncordon`, would refuse every later cordon of ours.
