@@ -99,7 +99,14 @@ def _unquote(text: str) -> str:
     return chain.partition(_BACKTRACE)[0]
 
 
+def escaped(text: str, keep: str = "") -> str:
+    """Every character that does not print as itself as a code, but those in `keep` (invariant 13)."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else f"\\u{ord(c):04x}" for c in text)
+
+
 def visible(text: str, limit: int) -> str:
     """One line fit for people: cut to `limit`, control and bidirectional characters as codes (invariant 13)."""
-    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[: limit + 1])
+    shown = escaped(text[: limit + 1])
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"

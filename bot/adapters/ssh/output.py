@@ -6,6 +6,8 @@ become codes, and only the end is kept, which is where a failing command says wh
 
 import re
 
+from bot.core.wording import escaped
+
 MAX_OUTPUT_CHARS = 64 * 1024
 
 _NAME = (
@@ -34,7 +36,7 @@ def shown_tail(raw: bytes, *, cut: bool = False) -> str:
 
     A line that was cut is dropped whole: what is left of it may be the value of a key that is gone.
     """
-    text = "".join(_shown(c) for c in raw.decode("utf-8", "replace").replace("\r\n", "\n"))
+    text = escaped(raw.decode("utf-8", "replace").replace("\r\n", "\n"), keep="\n\t")
     for pattern, mask in _MASKS:
         text = pattern.sub(mask, text)
     if len(text) > MAX_OUTPUT_CHARS:
@@ -42,7 +44,3 @@ def shown_tail(raw: bytes, *, cut: bool = False) -> str:
     if cut and "\n" in text:
         text = "…\n" + text.split("\n", 1)[1]
     return text.rstrip("\n")
-
-
-def _shown(char: str) -> str:
-    return char if char.isprintable() or char in "\n\t" else f"\\u{ord(char):04x}"

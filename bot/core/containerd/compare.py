@@ -75,11 +75,6 @@ def parse_dump(text: str) -> Dump:
     return Dump(layout, document.tree, runtimes if isinstance(runtimes, Mapping) else {})
 
 
-def effective_schema(text: str) -> int:
-    """The schema of a dump, which may be higher than that of the file (containerd 2.3 prints 4)."""
-    return parse_dump(text).layout.version
-
-
 def handlers(text: str) -> Mapping[str, EffectiveRuntime]:
     """Every runtime handler in a dump, by name. Raises `UnknownFactError` when it is no dump."""
     found = {}

@@ -5,11 +5,11 @@ through `shown` or `visible` first, because it may hold anything.
 """
 
 import json
-import unicodedata
 from dataclasses import dataclass, field
 
+from bot.core.wording import escaped
+
 _SHOWN_CHARS = 80
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +57,7 @@ class CannotMergeError(Exception):
 
 def visible(text: str) -> str:
     """Text of a file as it is, but control, format and separator characters as codes (design.md invariant 13)."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        character
-        if character == "\t" or unicodedata.category(character) not in _INVISIBLE
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return escaped(text, keep="\t")
 
 
 def shown(value: object) -> str:
