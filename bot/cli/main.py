@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 the world said no (refused, unreachable, a failed check), 
 """
 
 import logging
+import os
 import sys
 
 import typer
@@ -41,6 +42,7 @@ app.command("abort", rich_help_panel=DECIDE)(answers.abort_command)
 
 def main() -> None:
     """Entry point of the console script."""
+    _fill_closed_streams()
     configure_logs(logging.WARNING)
     try:
         app(standalone_mode=True)
@@ -48,12 +50,20 @@ def main() -> None:
         sys.exit(_say(error, 2))
     except BotError as error:
         sys.exit(_say(error, 1))
-    except BrokenPipeError:
-        # The reader (`head`, a pager) has seen enough. Without this the interpreter complains at exit.
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115 - lives until the process ends
-        sys.exit(0)
+    except OSError as error:
+        # A full disk behind stdout; a reader such as `head` that has seen enough is click's, which ends with 1.
+        # What is left in the buffer would be tried, and complained of, once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(_say(f"cannot write the output: {error.strerror or error}", 1))
 
 
-def _say(error: BotError, code: int) -> int:
+def _fill_closed_streams() -> None:
+    """A caller may close any of the three; Python then has `None` in its place, and every use of it would fail."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - lives until the process ends
+
+
+def _say(error: object, code: int) -> int:
     print(f"imsbot: {error}", file=sys.stderr)
     return code
