@@ -53,6 +53,8 @@ from bot.views.card import ButtonValue
 log = structlog.get_logger(__name__)
 
 TICK_S = 1
+DEAF_S = 60
+"""How often a watch that hears nothing is complained of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ async def serve(settings: Settings, tokens: SlackTokens | None) -> None:
             background += [keeps("cards", cards.run), keeps("clicks", socket.run)]
         log.info("started", journal=str(settings.journal), rules=len(world_access.rules.rules))
         try:
-            await _until_signal(background, _timers(intake))
+            await _until_signal(background, _timers(intake, feed))
         finally:
             await desk.stop(settings.sigterm_grace_s)
             if isinstance(cards, SlackCards):
@@ -176,14 +178,19 @@ def _intake(r: Reach, feed: Feed, desk: Desk) -> Intake:
     )
 
 
-def _timers(intake: Intake) -> AsyncIOScheduler:
+def _timers(intake: Intake, feed: Feed) -> AsyncIOScheduler:
     """Jobs only enqueue or look into memory: a shutdown cancels whatever else they would do (library-facts.md)."""
 
     async def tick() -> None:  # a plain function would run in a thread, where nothing of the engine may be touched
         intake.tick()
 
+    async def listen() -> None:
+        if (why := feed.deaf()) is not None:
+            log.error("deaf", why=why)
+
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": 60})
     scheduler.add_job(tick, "interval", seconds=TICK_S)
+    scheduler.add_job(listen, "interval", seconds=DEAF_S)
     return scheduler
 
 
