@@ -10,7 +10,7 @@ from bot.core.incident import Phase
 from bot.core.model import Result
 from bot.engine.approvals import Answer
 from tests.scenarios.harness import APPROVER, SECOND, Engine, Stage
-from tests.scenarios.test_repair import approved, assert_given_back
+from tests.scenarios.test_repair import approved, assert_given_back, entries_of
 from tests.scenarios.virtual_time import run_virtually
 from tests.unit.steps import samples
 
@@ -80,25 +80,9 @@ def story_that_fails(stage: Stage) -> None:
     )
 
 
-def entries_of_the_failing_story() -> int:
-    count = 0
-
-    async def scenario() -> None:
-        nonlocal count
-        stage = Stage()
-        story_that_fails(stage)
-        async with stage.engine() as engine:
-            await approved(engine)
-            await engine.until_phase(Phase.CLOSED)
-        count = stage.journal.appends
-
-    run_virtually(scenario())
-    return count
-
-
 @pytest.mark.parametrize("before", [True, False], ids=["entry-lost", "entry-written"])
 def test_killed_at_every_entry_of_a_failing_repair_everything_is_put_back(before: bool) -> None:
-    for number in range(6, entries_of_the_failing_story() + 1):
+    for number in range(6, entries_of(story_that_fails) + 1):
 
         async def scenario(number: int = number) -> None:
             stage = Stage()

@@ -1,5 +1,7 @@
 """The main story, its ends, and the same story killed at every journal entry."""
 
+from collections.abc import Callable
+
 import pytest
 
 from bot.core import entries as e
@@ -292,24 +294,25 @@ def test_slack_down_does_not_stop_an_answer_by_the_terminal() -> None:
     run_virtually(scenario())
 
 
-def entries_of_the_story() -> int:
-    count = 0
+def entries_of(prepare: Callable[[Stage], None]) -> int:
+    """How many entries an approved story journals on a stage so prepared."""
+    stages = []
 
     async def scenario() -> None:
-        nonlocal count
         stage = Stage()
+        prepare(stage)
+        stages.append(stage)
         async with stage.engine() as engine:
             await approved(engine)
             await engine.until_phase(Phase.CLOSED)
-        count = stage.journal.appends
 
     run_virtually(scenario())
-    return count
+    return stages[0].journal.appends
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["entry-lost", "entry-written"])
 def test_killed_at_every_journal_entry_the_story_ends_the_same(before: bool) -> None:
-    for number in range(1, entries_of_the_story() + 1):
+    for number in range(1, entries_of(lambda stage: None) + 1):
 
         async def scenario(number: int = number) -> None:
             stage = Stage()
