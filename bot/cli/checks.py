@@ -18,7 +18,7 @@ from bot.core.objects import Node
 from bot.core.settings import Settings
 
 if TYPE_CHECKING:
-    from bot.app import Reach
+    from bot.app.reach import Reach
 
 MIRROR_TIMEOUT_S = 15.0
 
@@ -57,7 +57,7 @@ async def _collect(settings: Settings, tokens: SlackTokens | None, console: Cons
 
 
 async def _checks(settings: Settings, tokens: SlackTokens | None) -> AsyncIterator[Checked]:
-    from bot.app import reach  # the parts cost a second to import; `--help` should not wait for them
+    from bot.app.reach import reach  # the parts cost a second to import; `--help` should not wait for them
 
     yield Checked("configuration", True, "every key is understood")
     async with reach(settings) as r:

@@ -42,7 +42,7 @@ def plan_command(
 
 
 async def _look(settings: Settings, name: str) -> Plan | Diagnosis | Nothing:
-    from bot.app import reach  # the parts cost a second to import; `--help` should not wait for them
+    from bot.app.reach import reach  # the parts cost a second to import; `--help` should not wait for them
     from bot.engine.look import Subject
 
     async with reach(settings) as r:

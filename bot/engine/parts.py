@@ -1,4 +1,4 @@
-"""The parts that every worker shares; `app.py` builds them once."""
+"""The parts that every worker shares; `bot/app` builds them once."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the engine asks of the world, as Protocols. `app.py` plugs the adapters in; scenarios plug in-memory ones.
+"""What the engine asks of the world, as Protocols. `bot/app` plugs the adapters in; scenarios plug in-memory ones.
 
 Every method has a deadline of its own inside the adapter and raises errors of `bot.core.errors` only.
 """

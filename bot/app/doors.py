@@ -1,0 +1,31 @@
+"""The two doors by which people reach the engine: Slack's buttons and the control socket."""
+
+from bot.adapters import control
+from bot.core.model import Actor, Digest, IncidentId
+from bot.engine.approvals import Answer, Approvals, Reply
+from bot.engine.commands import Commands
+from bot.views.card import ButtonValue
+
+
+def answer_click(approvals: Approvals, button: ButtonValue, approve: bool, actor: Actor) -> tuple[bool, str]:
+    answer = Answer(IncidentId(button.incident), Digest(button.digest), approve, actor)
+    reply, sentence = approvals.answer(answer)
+    return reply is Reply.ACCEPTED, sentence
+
+
+def answer_command(commands: Commands, request: control.Request, peer: control.Peer) -> control.Response:
+    actor = Actor(via="cli", user=peer.name, evidence=f"pid={peer.pid} uid={peer.uid}")
+    match request.command:
+        case "approve" | "deny":
+            approve = request.command == "approve"
+            result = commands.answer(request.subject, request.digest, approve, actor)
+        case "repair":
+            result = commands.repair(request.subject, actor)
+        case "release":
+            result = commands.release(request.subject, actor)
+        case "abort":
+            result = commands.abort(request.subject, actor)
+        case _:
+            return control.Response(ok=False, text=f"unknown command {request.command!r}")
+    ok, text, incident = result
+    return control.Response(ok=ok, text=text, incident=incident)
