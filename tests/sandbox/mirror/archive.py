@@ -27,6 +27,8 @@ _TYPES = {
     Kind.DEVICE: tarfile.CHRTYPE,
 }
 
+Entries = tuple[Entry, ...]
+
 
 class Format(StrEnum):
     XZ = "tar.xz"
@@ -64,10 +66,19 @@ class Archive:
         return self.path.name
 
 
-def build(folder: Path, version: str, form: Format = Format.XZ, trap: Trap = Trap.NONE) -> Archive:
-    """Write `kata-static-<version>-amd64.<form>` into `folder`. Needs `zstd` for that format."""
+def build(
+    folder: Path,
+    version: str,
+    form: Format = Format.XZ,
+    trap: Trap = Trap.NONE,
+    contents: Callable[[str], Entries] = release,
+) -> Archive:
+    """Write `kata-static-<version>-amd64.<form>` into `folder`. Needs `zstd` for that format.
+
+    `contents` says what a version consists of.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    packed = _compress(_tar(_SPOILERS.get(trap, tuple)(release(version))), form)
+    packed = _compress(_tar(_SPOILERS.get(trap, tuple)(contents(version))), form)
     if trap is Trap.TRUNCATED:
         packed = packed[: len(packed) // 2]
     path = folder / f"kata-static-{version}-amd64.{form}"
@@ -120,9 +131,6 @@ def _compress(packed: bytes, form: Format) -> bytes:
             if zstd is None:
                 raise FileNotFoundError("zstd is not installed (Debian package zstd)")
             return subprocess.run([zstd, "-q", "-3", "-c"], input=packed, capture_output=True, check=True).stdout
-
-
-Entries = tuple[Entry, ...]
 
 
 def _adding(*more: Entry) -> Callable[[Entries], Entries]:

@@ -2,21 +2,30 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from aiohttp import web
 
-from tests.sandbox.mirror.archive import Archive, Format, Trap, build
+from tests.sandbox.mirror.archive import Archive, Entries, Format, Trap, build
+from tests.sandbox.mirror.release import release
 
 _CHUNK_BYTES = 2048
 
 
 class Mirror:
-    """`async with Mirror(folder) as mirror: archive = await mirror.add("3.17.0")`."""
+    """`async with Mirror(folder) as mirror: archive = await mirror.add("3.17.0")`.
 
-    def __init__(self, folder: Path) -> None:
+    `host` is the address that it binds to and names in its URLs; `contents` says what a version consists of.
+    """
+
+    def __init__(
+        self, folder: Path, *, host: str = "127.0.0.1", contents: Callable[[str], Entries] = release
+    ) -> None:
         self._folder = folder
+        self._host = host
+        self._contents = contents
         self._archives: dict[str, Archive] = {}
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -43,7 +52,7 @@ class Mirror:
         app.router.add_get("/{trap}/{name}", self._download)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, self._host, self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
@@ -56,13 +65,15 @@ class Mirror:
         """Build an archive and serve it; the same one as before if it was added before."""
         path = f"/{trap}/kata-static-{version}-amd64.{form}"
         if path not in self._archives:
-            self._archives[path] = await asyncio.to_thread(build, self._folder / trap, version, form, trap)
+            self._archives[path] = await asyncio.to_thread(
+                build, self._folder / trap, version, form, trap, self._contents
+            )
         return self._archives[path]
 
     def url(self, archive: Archive) -> str:
         for path, known in self._archives.items():
             if known == archive:
-                return f"http://127.0.0.1:{self.port}{path}"
+                return f"http://{self._host}:{self.port}{path}"
         raise KeyError(f"{archive.name} is not on this mirror")
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
