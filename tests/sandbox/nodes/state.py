@@ -3,11 +3,13 @@
 A state is written into files before the first boot, and is nothing but those files afterwards.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
-from tests.sandbox.mirror.archive import unpack
+from tests.sandbox.mirror.archive import Entries, unpack
 from tests.sandbox.mirror.release import default_annotations, release
 from tests.sandbox.nodes.rootfs import RootFilesystem
 
@@ -20,6 +22,15 @@ SHIM = "/opt/kata/bin/containerd-shim-kata-v2"
 KATA_CONFIG = "/opt/kata/share/defaults/kata-containers/configuration-qemu.toml"
 _CONFIGURATIONS = {"kata": "configuration.toml", "kata-qemu": "configuration-qemu.toml"}
 _TUNED = '["enable_iommu", "virtio_fs_extra_args", "default_memory", "kernel_params", "cpu_features"]'
+
+
+class Disk(Protocol):
+    """A worker's files, seen from its host."""
+
+    @property
+    def root(self) -> Path: ...
+
+    def host_path(self, inside: str) -> Path: ...
 
 
 class UnitKind(StrEnum):
@@ -52,24 +63,25 @@ class NodeState:
 
     def write(self, files: RootFilesystem) -> None:
         """Lay it out. The root filesystem must exist and its node be off."""
-        self._write_kata(files)
+        (files.root / "opt/containerd").mkdir()
+        (files.root / "opt/cni/bin").mkdir(parents=True)
+        self.write_kata(files)
         self._write_containerd(files)
+
+    def write_kata(self, files: Disk, contents: Callable[[str], Entries] = release) -> None:
+        """What of Kata lies on the disk, without what containerd knows of it. There must be nothing of it yet."""
+        if self.kata_version is not None:
+            unpack(contents(self.kata_version), files.root)
+            if self.tuned:
+                self._tune(files, self.kata_version)
+        for handler in self.links:
+            files.host_path(f"/usr/local/bin/containerd-shim-{handler}-v2").symlink_to(SHIM)
         for path in self.missing:
             files.host_path(path).unlink()
         for path in self.not_executable:
             files.host_path(path).chmod(0o644)
 
-    def _write_kata(self, files: RootFilesystem) -> None:
-        (files.root / "opt/containerd").mkdir()
-        (files.root / "opt/cni/bin").mkdir(parents=True)
-        if self.kata_version is not None:
-            unpack(release(self.kata_version), files.root)
-            if self.tuned:
-                self._tune(files, self.kata_version)
-        for handler in self.links:
-            files.host_path(f"/usr/local/bin/containerd-shim-{handler}-v2").symlink_to(SHIM)
-
-    def _tune(self, files: RootFilesystem, version: str) -> None:
+    def _tune(self, files: Disk, version: str) -> None:
         path = files.host_path(KATA_CONFIG)
         text = path.read_text(encoding="utf-8")
         text = text.replace(
@@ -77,7 +89,7 @@ class NodeState:
         )
         text = text.replace('#file_mem_backend = ""', 'file_mem_backend = "/var/lib/kata"')
         path.write_text(text, encoding="utf-8")
-        (files.root / "var/lib/kata").mkdir()
+        files.host_path("/var/lib/kata").mkdir()
 
     def _write_containerd(self, files: RootFilesystem) -> None:
         config = files.host_path(CONFIG)
