@@ -110,14 +110,19 @@ class NodeState:
         (wants / unit.name).symlink_to(UNIT)
 
 
-def render_config(handlers: tuple[str, ...]) -> str:
-    """containerd's file as CSM's template renders it, with those Kata handlers."""
+def render_handlers(handlers: tuple[str, ...]) -> str:
+    """The tables of those Kata handlers, for a configuration of schema 2."""
     block = (_FILES / "handler.toml").read_text(encoding="utf-8")
-    blocks = "".join(
+    return "".join(
         block.replace("@HANDLER@", handler).replace("@CONFIGURATION@", _CONFIGURATIONS[handler])
         for handler in handlers
     )
-    return (_FILES / "config.toml").read_text(encoding="utf-8").replace("@KATA@\n", blocks)
+
+
+def render_config(handlers: tuple[str, ...]) -> str:
+    """containerd's file as CSM's template renders it, with those Kata handlers."""
+    text = (_FILES / "config.toml").read_text(encoding="utf-8")
+    return text.replace("@KATA@\n", render_handlers(handlers))
 
 
 HEALTHY = NodeState()
