@@ -16,6 +16,8 @@ The way of one failure, and where to read it:
     engine/worker         one task per incident: hop after hop, as `core/lifecycle.decide` says
     engine/planning       one look after another until there is a plan, a diagnosis, or nothing to do
     engine/look           facts (`core/facts`, one SSH exec) and plan (`steps/planner`, `core/policy`, `core/plan`)
+    engine/question       keeps what people are asked true until the repair begins
+    core/mode             whether it is only observed, by configuration, rule or pool
     engine/approvals      who may answer which plan, and who was first
     engine/repair         fleet slot, Lease, epoch, blockers and facts again
     engine/runner         ask the step, journal, act, journal, read the facts, ask again
@@ -32,5 +34,5 @@ Six rules that everything rests on:
 6. The first failed step stops the plan, undoes it, and tells a person.
 
 Start reading at `core/model` (the words), `core/action` (what a step may ask for), `core/lifecycle`, any step.
-What comes later is not built ahead: draining where a restart kills containers, sweeps, observe mode, metrics.
+What comes later is not built ahead: draining where a restart kills containers, sweeps, metrics.
 """

@@ -59,7 +59,7 @@ async def _collect(settings: Settings, tokens: SlackTokens | None, console: Cons
 async def _checks(settings: Settings, tokens: SlackTokens | None) -> AsyncIterator[Checked]:
     from bot.app.reach import reach  # the parts cost a second to import; `--help` should not wait for them
 
-    yield Checked("configuration", True, "every key is understood")
+    yield Checked("configuration", True, f"every key is understood; mode: {settings.mode}")
     async with reach(settings) as r:
         yield Checked("rules", True, f"{len(r.rules.rules)} families, their examples and near misses agree")
         workers: list[Node] = []

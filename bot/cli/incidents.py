@@ -11,7 +11,8 @@ from bot.config import load_settings
 from bot.core.errors import InputError
 from bot.core.incident import Incident
 from bot.core.lifecycle import fold
-from bot.core.model import IncidentId
+from bot.core.model import IncidentId, Mode
+from bot.core.settings import Settings
 from bot.views.terminal import incident_table, incident_text
 
 
@@ -21,14 +22,18 @@ def incidents_command(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List incidents, newest first."""
-    found = [i for i in _read(config).values() if every or i.open]
+    settings = load_settings(config)
+    found = [i for i in _read(settings).values() if every or i.open]
     found.sort(key=lambda i: i.opened_at, reverse=True)
     if output is Output.JSON:
         print_json([_summary(i) for i in found])
-    elif found:
+        return
+    if found:
         Console().print(incident_table(found))
     else:
         typer.echo("No incidents." if every else "No open incidents; --all shows closed ones.")
+    if settings.mode is Mode.OBSERVE:
+        typer.echo("Mode observe: failures are diagnosed and planned; nobody is asked, and nothing is changed.")
 
 
 def show_command(
@@ -37,7 +42,7 @@ def show_command(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show one incident: what failed, the plan with its diff, every act and its outcome, who answered."""
-    found = _read(config).get(IncidentId(incident))
+    found = _read(load_settings(config)).get(IncidentId(incident))
     if found is None:
         raise InputError(f"there is no incident {incident} in the journal; `imsbot incidents --all` lists them")
     if output is Output.JSON:
@@ -46,8 +51,8 @@ def show_command(
         Console().print(incident_text(found))
 
 
-def _read(config: "ConfigOption") -> dict[IncidentId, Incident]:
-    histories = read_journal(load_settings(config).journal)
+def _read(settings: Settings) -> dict[IncidentId, Incident]:
+    histories = read_journal(settings.journal)
     return {key: fold(key, history.entries) for key, history in histories.items() if history.entries}
 
 
@@ -59,6 +64,7 @@ def _summary(i: Incident) -> dict[str, object]:
         "phase": i.phase,
         "result": i.result,
         "families": i.families,
+        "observed": i.observed,
         "digest": i.plan.digest if i.plan else None,
         "opened_at": i.opened_at,
         "changed_at": i.changed_at,

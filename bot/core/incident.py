@@ -140,6 +140,13 @@ class Incident:
         return self.card is not None or not self.unasked
 
     @property
+    def observed(self) -> tuple[str, ...]:
+        """Who says that its plan is only observed; empty when it may be, or was, asked about."""
+        if self.plan is None or self.diagnosis is not None or self.touched:
+            return ()
+        return self.plan.observed if self.result in {None, Result.DIAGNOSED} else ()
+
+    @property
     def open(self) -> bool:
         return self.phase is not Phase.CLOSED
 

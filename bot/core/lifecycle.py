@@ -14,8 +14,8 @@ from typing import assert_never
 from bot.core import entries as e
 from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import (
+    Consent,
     IncidentId,
-    Mode,
     NodeRef,
     Target,
     TargetKind,
@@ -210,9 +210,11 @@ def decide(i: Incident, now: datetime, *, remind_at: float, start_within_s: floa
 
 def _decide_planned(i: Incident) -> Hop:
     assert i.plan is not None
+    if i.plan.observed:
+        return Hop.CLOSE  # nobody is asked
     if i.answer is not None:
         return Hop.CLOSE  # denied by another door before the question was delivered
-    return Hop.START if i.plan.approval is Mode.NONE else Hop.ASK
+    return Hop.START if i.plan.approval is Consent.NONE else Hop.ASK
 
 
 def _decide_start(i: Incident, now: datetime, start_within_s: float) -> Hop:

@@ -80,11 +80,20 @@ class Result(StrEnum):
     DIAGNOSED = "diagnosed"
 
 
-class Mode(StrEnum):
+class Consent(StrEnum):
     """Whether a rule's repair needs a person."""
 
     REQUIRED = "required"
     NONE = "none"
+
+
+class Mode(StrEnum):
+    """How far the bot may go, of configuration, rule or pool of nodes; the strictest wins (`core/mode`)."""
+
+    OBSERVE = "observe"
+    """Look, say what it would do, and change nothing: nobody is asked, and no answer is taken."""
+    APPROVE = "approve"
+    """Ask, and do what was approved."""
 
 
 class TargetKind(StrEnum):
@@ -175,8 +184,10 @@ class Plan(Struct, frozen=True):
     """Jobs that would die, approved beside the digest; a new member asks again."""
     notes: tuple[str, ...] = ()
     """Warnings and remarks for the card: a foreign `kata` kept, runners-up of a node choice."""
-    approval: Mode = Mode.REQUIRED
+    approval: Consent = Consent.REQUIRED
     """The strictest of the matched rules; resolved here, so that a change of rules changes no repair in flight."""
+    observed: tuple[str, ...] = ()
+    """Who says that this is only observed, one line each (`core/mode`); empty: it may be asked and carried out."""
 
     @property
     def disruption(self) -> Disruption:

@@ -25,6 +25,11 @@ def _result(i: Incident, evidence: str) -> tuple[Result, str]:
         return Result.RESTORED, _restored(i)
     if i.phase is Phase.RUNNING and i.abort is None:
         return _repaired(i)
+    if i.observed:
+        return (
+            Result.DIAGNOSED,
+            f"Only observed, so nobody was asked and nothing was changed: {'; '.join(i.observed)}.",
+        )
     if i.abort is not None:
         return Result.WITHDRAWN, f"Stopped by {i.abort.user} before anything was changed."
     if i.answer is not None and not i.answer.approve:

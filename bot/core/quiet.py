@@ -65,8 +65,10 @@ def is_news(found: Plan | Diagnosis, old: Incident) -> bool:
     """Whether a look at a quiet target shows another plan or diagnosis than the one that ended.
 
     A plan is news after a diagnosis: what was in the way is gone. Only where its very start had failed, the same
-    plan would fail again.
+    plan would fail again. One that was only observed is news as soon as it may be asked.
     """
+    if isinstance(found, Plan) and old.observed and not found.observed:
+        return True
     same_plan = isinstance(found, Plan) and old.plan is not None and found.digest == old.plan.digest
     if isinstance(found, Plan):
         could_start = old.diagnosis is not None and not _blocked_by(old.diagnosis, NO_START)

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bot.core.model import Family, Mode, Scope, Verb
+from bot.core.model import Consent, Family, Mode, Scope, Verb
 from bot.core.regex import problem_of
 from bot.core.wording import causes
 
@@ -135,7 +135,9 @@ class Rule(_Part):
     scope: Scope
     steps: tuple[Verb, ...] = ()
     """The ceiling of a repair; empty for a family that is only diagnosed."""
-    approval: Mode = Mode.REQUIRED
+    approval: Consent = Consent.REQUIRED
+    mode: Mode = Mode.APPROVE
+    """`observe`: this family's repairs are shown and never made, whatever the configuration says."""
     limits: Limits | None = None
     guidance: tuple[Line, ...] = ()
     """What a person should look at when nothing is repaired."""

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bot.core.model import Mode
+
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SlackId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2,20}$")]
@@ -199,6 +201,14 @@ class Checks(Section):
         return waive
 
 
+class Pool(Section):
+    """A named set of nodes with a mode of its own."""
+
+    nodes: tuple[Annotated[str, Field(min_length=1, max_length=253)], ...] = Field(min_length=1)
+    """Names, or patterns as a shell has them: `ncn-w00[3-9]`, `*`."""
+    mode: Mode
+
+
 class Settings(Section):
     journal: Path = Path("/var/lib/imsbot/journal.sqlite")
     """SQLite file; its lock and the control socket lie beside it."""
@@ -206,6 +216,10 @@ class Settings(Section):
     """Unset means the rules that come with the program."""
     plan: Literal["minimal", "documented"] = "minimal"
     """`documented` plans every step of the procedure, in our order."""
+    mode: Mode = Mode.OBSERVE
+    """`observe` until a site says that it trusts what it sees; the strictest of this, rules and pools wins."""
+    pools: dict[DnsLabel, Pool] = Field(default_factory=dict)
+    """Named sets of nodes; each can only make the mode of its nodes stricter."""
     sigterm_grace_s: Seconds = 10
     kubernetes: Kubernetes = Field(default_factory=Kubernetes)
     nodes: Nodes = Field(default_factory=Nodes)

@@ -23,6 +23,7 @@ class Reply(StrEnum):
     UNKNOWN = "unknown"
     ANSWERED = "answered"
     SUPERSEDED = "superseded"
+    OBSERVED = "observed"
     NOT_WAITING = "not-waiting"
 
 
@@ -52,6 +53,8 @@ class Approvals:
         if worker is None:
             return self._not_open(answer.incident)
         incident = worker.incident
+        if worker.observed:
+            return _only_observed(incident.id, worker.observed)
         if self._answered(incident) or incident.answer is not None:
             return Reply.ANSWERED, _who_answered(incident)
         if worker.unasking:
@@ -91,7 +94,13 @@ class Approvals:
         incident = self._desk.find(incident_id)
         if incident is None:
             return Reply.UNKNOWN, f"There is no incident {incident_id} in this bot's journal."
+        if incident.observed:
+            return _only_observed(incident.id, incident.observed)
         return Reply.NOT_WAITING, f"Incident {incident_id} is closed ({incident.result}); nothing happened."
+
+
+def _only_observed(incident: IncidentId, observed: tuple[str, ...]) -> tuple[Reply, str]:
+    return Reply.OBSERVED, f"Incident {incident} is only observed ({'; '.join(observed)}); nothing happened."
 
 
 def _who_answered(incident: Incident) -> str:

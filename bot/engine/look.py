@@ -18,7 +18,19 @@ from bot.core.errors import BotError
 from bot.core.facts import Facts, NodeFacts, node_script, parse_node
 from bot.core.facts.cluster import Reads
 from bot.core.incident import Incident
-from bot.core.model import Diagnosis, Family, IncidentId, Mode, NodeRef, Plan, Sighting, Target, TargetKind, Verb
+from bot.core.mode import why_observed
+from bot.core.model import (
+    Consent,
+    Diagnosis,
+    Family,
+    IncidentId,
+    NodeRef,
+    Plan,
+    Sighting,
+    Target,
+    TargetKind,
+    Verb,
+)
 from bot.core.names import canary_name
 from bot.core.objects import Job, Node, Pod
 from bot.core.rules import RuleSet
@@ -178,7 +190,10 @@ class Looker:
             return Diagnosis(families[-1], f"{subject.target.name} is not repaired: {'; '.join(blocked)}")
         if isinstance(conclusion, Plan):
             notes = (*conclusion.notes, *await self._canary_objections(conclusion, facts))
-            return msgspec.structs.replace(conclusion, approval=self._approval(families), notes=notes)
+            observed = why_observed(self._settings, self._rules, families, subject.target)
+            return msgspec.structs.replace(
+                conclusion, approval=self._approval(families), observed=observed, notes=notes
+            )
         return conclusion
 
     async def _canary_objections(self, plan: Plan, facts: Facts) -> tuple[str, ...]:
@@ -232,11 +247,11 @@ class Looker:
         matched = [r for r in self._rules.rules if r.family in families] or list(self._rules.rules)
         return frozenset(verb for rule in matched for verb in rule.steps)
 
-    def _approval(self, families: Sequence[Family]) -> Mode:
+    def _approval(self, families: Sequence[Family]) -> Consent:
         """Without a question only when every matched rule says so."""
         matched = [r for r in self._rules.rules if r.family in families and r.repairs]
-        unasked = bool(matched) and all(r.approval is Mode.NONE for r in matched)
-        return Mode.NONE if unasked else Mode.REQUIRED
+        unasked = bool(matched) and all(r.approval is Consent.NONE for r in matched)
+        return Consent.NONE if unasked else Consent.REQUIRED
 
     async def _read_node(self, shell: NodeShell) -> NodeFacts:
         return self._parse(await shell.read(node_script(self._settings)))

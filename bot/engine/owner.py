@@ -37,6 +37,7 @@ class Owner(Protocol):
     async def conclude(self, conclusion: Conclusion) -> None:
         """Go on with what a look has found: a plan to ask about, or the end."""
 
-    async def close(self) -> None: ...
+    async def close(self, *, evidence: str = "") -> None:
+        """`evidence`: why there is nothing to do."""
 
     async def hold(self, why: str) -> None: ...

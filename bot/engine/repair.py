@@ -13,7 +13,7 @@ from bot.core import entries as e
 from bot.core.errors import PASSING, BotError, HostKeyError, JournalError, TemporaryError, UnreachableError
 from bot.core.facts import Facts
 from bot.core.incident import Incident, Phase, StepProgress, StepState
-from bot.core.model import Blocker, Diagnosis, Family, Mode, Plan
+from bot.core.model import Blocker, Consent, Diagnosis, Family, Plan
 from bot.core.plan import within
 from bot.core.quiet import NO_START, UNREADABLE
 from bot.engine.look import Subject
@@ -174,8 +174,10 @@ class Repair:
     def _licensed(self, now: Plan) -> bool:
         """A person approved this very plan, or no rule that matches by now wants one to (invariant 2)."""
         answer, plan = self._incident.answer, self._incident.plan
+        if now.observed:
+            return False
         approved = answer is not None and plan is not None and answer.approve and answer.digest == plan.digest
-        return approved or now.approval is Mode.NONE
+        return approved or now.approval is Consent.NONE
 
     async def _gather(self, shell: NodeShell | None, with_node: bool, progress: StepProgress) -> Facts:
         """By the worker's clock, which a step of the wall clock cannot set back: steps wait by it."""

@@ -23,14 +23,12 @@ from bot.core.plan import what_changed
 from bot.engine.look import Conclusion
 from bot.engine.parts import Parts
 from bot.engine.planning import Planning
+from bot.engine.question import Question
 from bot.engine.repair import Repair
 from bot.engine.telling import Telling
 from bot.steps.planner import Nothing, undo_plan
 
 log = structlog.get_logger(__name__)
-
-REVIEW_S = 30.0
-"""At most one look in this time at whether somebody still waits."""
 
 REST_S = 600.0
 """How often a resting incident is looked at: whether it must remind."""
@@ -49,10 +47,8 @@ class Worker:
         self._parts = parts
         self._repair = Repair(parts, self)
         self._planning = Planning(parts, self, self)
+        self._question = Question(parts, self, self._planning)
         self._telling = Telling(parts.cards, self)
-        self._reviewed_s = float("-inf")
-        self._must_review = False
-        self._considered: frozenset[Family] = frozenset()
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         """`None` only wakes the worker."""
         self._anchor = (incident.changed_at, parts.clock.monotonic())
@@ -80,12 +76,14 @@ class Worker:
         self.tell(message)
 
     def review(self) -> None:
-        """The watch says that nobody waits any more. It only hints: the worker looks for itself, not too often."""
-        now_s = self._parts.clock.monotonic()
-        if now_s - self._reviewed_s >= REVIEW_S:
-            self._reviewed_s = now_s
-            self._must_review = True
+        """The watch says that nobody waits any more."""
+        if self._question.review():
             self._inbox.put_nowait(None)
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """Who says now that this incident is only observed."""
+        return self._question.observed
 
     def stop(self) -> None:
         """No new command starts. A running one is waited for by whoever runs the worker, within its grace."""
@@ -149,11 +147,7 @@ class Worker:
         await self._take(message)
 
     async def _hop_once(self) -> None:
-        if self._must_review:
-            await self._review()
-        elif self._must_look_again:
-            await self._look_again()
-        else:
+        if not await self._question.renew():
             await self._do(self._hop())
 
     async def _do(self, hop: Hop) -> None:
@@ -198,7 +192,7 @@ class Worker:
     async def may_start(self) -> bool:
         """Asked after every pause before the first act: people and the clock go on meanwhile."""
         await self.drain_inbox()
-        return not self._must_look_again and self._hop() is Hop.START
+        return self._question.stands and self._hop() is Hop.START
 
     # Hop 4: facts and plan
 
@@ -221,35 +215,6 @@ class Worker:
                 await self.close(evidence=conclusion.evidence)
             case _:
                 assert_never(conclusion)
-
-    @property
-    def _must_look_again(self) -> bool:
-        """A further family may need more than what people are asked about."""
-        i = self.incident
-        waits = i.plan is not None and i.answer is None and i.phase in {Phase.PLANNED, Phase.ASKED}
-        return waits and not self._families_asked.issuperset(i.families)
-
-    @property
-    def _families_asked(self) -> frozenset[Family]:
-        """Those that the plan in question was made for, or found to be enough for."""
-        plan = self.incident.plan
-        return self._considered | frozenset(plan.families if plan else ())
-
-    async def _look_again(self) -> None:
-        """The question stays when its plan serves the further family as it is; else people are asked anew."""
-        conclusion = await self._planning.conclude()
-        if conclusion is None:
-            return
-        self._considered = frozenset(self.incident.families)
-        if not (isinstance(conclusion, Plan) and _same_question(conclusion, self.incident.plan)):
-            await self.conclude(conclusion)
-
-    async def _review(self) -> None:
-        """Take the question back when nobody waits for its answer any more."""
-        self._must_review = False
-        why = await self._planning.why_ended()
-        if why is not None:
-            await self.close(evidence=why)
 
     # Hop 5: ask, holding nothing
 
@@ -286,7 +251,3 @@ class Worker:
         end = closing(self.incident, self.now(), evidence)
         await self.record(end)
         await self._telling.deliver_last()
-
-
-def _same_question(new: Plan, old: Plan | None) -> bool:
-    return old is not None and (new.digest, new.approval) == (old.digest, old.approval)

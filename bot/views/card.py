@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bot.core.incident import Incident, Phase, StepState
-from bot.core.model import Mode, Result
+from bot.core.model import Consent, Result
 from bot.views import mrkdwn as m
 from bot.views.blocks import Block, context, fields, header, plain_text, section
 from bot.views.card_plan import question
@@ -77,6 +77,8 @@ def render_card(incident: Incident) -> Card:
 
 
 def _mark(i: Incident) -> str:
+    if i.observed:
+        return ":eyes:"
     return _RESULT_MARKS[i.result] if i.result else _PHASE_MARKS[i.phase]
 
 
@@ -84,7 +86,7 @@ def _state(i: Incident) -> str:
     if i.phase is Phase.RUNNING and i.steps:
         done = sum(step.state is StepState.DONE for step in i.steps)
         return f"Repairing, step {min(done + 1, len(i.steps))} of {len(i.steps)}"
-    if i.phase in _WAITING and i.answer is None:
+    if i.phase in _WAITING and i.answer is None and not i.observed:
         return "Waiting for an answer"
     words = "not asked" if i.phase is Phase.UNASKED else state_of(i)
     return words[:1].upper() + words[1:]
@@ -138,6 +140,8 @@ def _news(i: Incident) -> list[Block]:
 def _body(i: Incident) -> list[Block]:
     if i.phase in {Phase.RUNNING, Phase.UNDOING, Phase.HELD} or (i.closed is not None and i.starts):
         return steps(i)
+    if i.plan is not None and i.observed:
+        return question(i, i.plan)
     if i.closed is not None or i.phase is Phase.UNASKED:
         return []
     if i.plan is None:
@@ -163,7 +167,9 @@ def _footer(i: Incident) -> list[str]:
 
 def _buttons(i: Incident) -> list[Block]:
     plan = i.plan
-    if i.phase not in _WAITING or plan is None or plan.approval is Mode.NONE or i.answer is not None:
+    if i.phase not in _WAITING or plan is None or plan.approval is Consent.NONE or i.answer is not None:
+        return []
+    if plan.observed:
         return []
     value = msgspec.json.encode(ButtonValue(i.id, plan.digest)).decode()
     asked = f"Run {len(plan.steps)} steps on {i.target.name}. It disturbs: {plan.disruption}."

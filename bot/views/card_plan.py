@@ -48,7 +48,8 @@ def _changed(i: Incident) -> list[Block]:
 
 def _steps(plan: Plan) -> Block:
     count = len(plan.steps)
-    title = f"*Plan*  {count} step{'s' if count != 1 else ''}"
+    what = "What it would do" if plan.observed else "Plan"
+    title = f"*{what}*  {count} step{'s' if count != 1 else ''}"
     lines = [_step(number, step) for number, step in enumerate(plan.steps, 1)]
     return section(m.fit([title, *lines], STEPS_LIMIT, IN_THREAD))
 
@@ -96,7 +97,8 @@ def _shortened(lines: list[str]) -> list[str]:
 
 def _disturbs(plan: Plan) -> Block:
     lines = m.bullets(plan.disturbs or (_DISTURBS[plan.disruption],), 250)
-    return section(m.fit(["*Disturbs*", *lines], DISTURBS_LIMIT, IN_THREAD))
+    title = "*Would disturb*" if plan.observed else "*Disturbs*"
+    return section(m.fit([title, *lines], DISTURBS_LIMIT, IN_THREAD))
 
 
 def _lists(plan: Plan) -> list[Block]:

@@ -81,6 +81,7 @@ def plan_text(plan: Plan) -> RenderableType:
         lines.append(Text.assemble((f"{number:2}. {step.title}", ""), (f"  because {step.why}", "dim")))
         lines += [Padding(Text(line, "dim"), (0, 0, 0, 6)) for line in step.detail]
         lines += [Padding(Text(line, "green"), (0, 0, 0, 6)) for line in step.diff]
+    lines += _bullets("Only observed, it would not be asked", plan.observed)
     lines += _bullets("Disturbs", plan.disturbs or (f"nothing ({plan.disruption})",))
     lines += _bullets("Not checked", plan.not_checked)
     lines += _bullets("Would die", plan.dies)

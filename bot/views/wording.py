@@ -34,6 +34,8 @@ BAD_OUTCOMES = frozenset(OutcomeKind) - {OutcomeKind.OK}
 
 
 def state_of(incident: Incident) -> str:
+    if incident.observed:
+        return "only observed"
     if incident.result is not None:
         return RESULTS[incident.result]
     return PHASES[incident.phase]

@@ -12,8 +12,8 @@ from bot.core.entries import History
 from bot.core.errors import UnreachableError
 from bot.core.facts import NodeFacts
 from bot.core.incident import Incident, Phase
-from bot.core.model import Actor, CardRef, Family, IncidentId, Mode, Sighting, Target, TargetKind
-from bot.core.rules import RuleSet
+from bot.core.model import Actor, CardRef, Consent, Family, IncidentId, Mode, Sighting, Target, TargetKind
+from bot.core.rules import Rule, RuleSet
 from bot.core.settings import Settings
 from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.commands import Commands
@@ -129,17 +129,19 @@ class Stage:
         self.leases = SimulatedLeases(self.cluster.nodes)
         self.journal = MemoryJournal()
         self.cards = PaperCards()
-        self.approvals: dict[Family, Mode] = {}
+        self.approvals: dict[Family, Consent] = {}
+        self.modes: dict[Family, Mode] = {}
         """What the site's rules say instead of ours."""
 
     def _facts(self, raw: bytes) -> NodeFacts:
         return next(node for node in self.cluster.nodes if node.name == raw.decode()).facts()
 
     def _rules(self) -> RuleSet:
-        ours = load_rules()
-        return RuleSet(
-            tuple(r.model_copy(update={"approval": self.approvals.get(r.family, r.approval)}) for r in ours.rules)
-        )
+        def as_here(rule: Rule) -> Rule:
+            said = {"approval": self.approvals.get(rule.family), "mode": self.modes.get(rule.family)}
+            return rule.model_copy(update={key: value for key, value in said.items() if value is not None})
+
+        return RuleSet(tuple(map(as_here, load_rules().rules)))
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator["Engine"]:

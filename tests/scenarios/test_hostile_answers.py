@@ -6,7 +6,7 @@ import pytest
 
 from bot.core import entries as e
 from bot.core.incident import Phase
-from bot.core.model import Actor, Family, Mode, Result
+from bot.core.model import Actor, Consent, Family, Result
 from bot.engine.approvals import Reply
 from tests.scenarios.harness import Engine, Stage
 from tests.scenarios.virtual_time import run_virtually
@@ -78,7 +78,7 @@ def test_a_click_after_the_expiry_is_refused_while_the_bot_is_busy() -> None:
 def test_a_plan_that_needs_no_approval_stops_to_be_one_when_a_stricter_rule_joins() -> None:
     async def scenario() -> None:
         stage = Stage()
-        stage.approvals[Family.HANDLER_NOT_CONFIGURED] = Mode.NONE
+        stage.approvals[Family.HANDLER_NOT_CONFIGURED] = Consent.NONE
         stage.cards.down = True
         async with stage.engine() as engine:
             engine.sight()
@@ -96,7 +96,7 @@ def test_a_plan_that_needs_no_approval_stops_to_be_one_when_a_stricter_rule_join
 def test_a_plan_that_needs_no_approval_can_still_be_denied() -> None:
     async def scenario() -> None:
         stage = Stage()
-        stage.approvals[Family.HANDLER_NOT_CONFIGURED] = Mode.NONE
+        stage.approvals[Family.HANDLER_NOT_CONFIGURED] = Consent.NONE
         stage.cards.down = True
         async with stage.engine() as engine:
             engine.sight()

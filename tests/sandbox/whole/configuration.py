@@ -47,14 +47,15 @@ def write_config(
     archive_url: str,
     slack_url: str,
     tokens: tuple[str, str],
-    changes: Mapping[str, Mapping[str, Any]],
+    changes: Mapping[str, Any],
 ) -> Path:
-    """Write `config.yaml` and the token files (app, bot). `changes` are laid over everything, key by key."""
+    """Write `config.yaml` and the token files (app, bot). `changes` are laid over it, sections key by key."""
     app_token, bot_token = (folder / name for name in ("slack-app-token", "slack-bot-token"))
     for path, token in zip((app_token, bot_token), tokens, strict=True):
         path.touch(mode=0o600)
         path.write_text(f"{token}\n")
     document: dict[str, Any] = {
+        "mode": "approve",
         "journal": str(folder / "state/journal.sqlite"),
         "kubernetes": {"kubeconfig": str(kubeconfig), "lease_namespace": LEASE_NAMESPACE},
         "nodes": {},
@@ -84,8 +85,8 @@ def write_config(
         "checks": {"waive": dict(WAIVED)},
     }
     for more in (SHORTENED, changes):
-        for section, values in more.items():
-            document.setdefault(section, {}).update(values)
+        for key, value in more.items():
+            document[key] = {**document.get(key, {}), **value} if isinstance(value, Mapping) else value
     (folder / "state").mkdir(exist_ok=True)
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False))

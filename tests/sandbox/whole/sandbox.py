@@ -50,7 +50,7 @@ class Worker:
 class Sandbox:
     """`async with Sandbox(folder, {"ncn-w001": Worker(BARE), ...}) as sandbox: await sandbox.bot.start()`.
 
-    `changes` are laid over the bot's configuration, section by section.
+    `changes` are laid over the bot's configuration, key by key within a section.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Sandbox:
         workers: Mapping[str, Worker],
         *,
         timing: Timing | None = None,
-        changes: Mapping[str, Mapping[str, Any]] | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -67,6 +67,8 @@ def test_the_example_names_every_key_with_its_default(valid: dict[str, Any], tmp
         "lease",
         "restart",
         "checks",
+        "mode",
+        "pools",
         "plan",
         "sigterm_grace_s",
     ):

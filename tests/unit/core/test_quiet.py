@@ -75,6 +75,14 @@ def test_a_look_is_news_when_it_shows_another_plan_or_another_reason() -> None:
     assert is_news(other, diagnosed("kvm"))
 
 
+def test_a_plan_that_was_only_observed_is_news_once_it_may_be_asked() -> None:
+    seen = msgspec.structs.replace(plan(), observed=("the configuration says mode: observe",))
+    observed = fold(ID, [opened(), e.Planned(at=T0, plan=seen), e.Closed(at=T0, result=Result.DIAGNOSED, why="x")])
+    assert not is_news(seen, observed)
+    assert is_news(msgspec.structs.replace(seen, digest="e" * 64), observed)
+    assert is_news(plan(), observed)
+
+
 def test_another_family_on_the_same_target_is_news_at_once() -> None:
     assert quiet_of(Family.SHIM_MISSING, [ended(Result.DENIED)], at(1), LIMITS) is None
 

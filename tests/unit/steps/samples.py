@@ -109,6 +109,7 @@ internetworking_model = "tcfilter"
 
 def settings(**changes: Any) -> Settings:
     values: dict[str, Any] = {
+        "mode": "approve",
         "ssh": {"client_key": "/keys/id", "known_hosts": "/keys/hosts"},
         "canary": {"image": "registry.local/cray-ims-utils:1"},
         "kata": {

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from bot.core import entries as e
 from bot.core.action import Outcome, OutcomeKind, Verdict
 from bot.core.facts import NodeFacts
@@ -37,6 +39,9 @@ MESSAGE = (
     'no runtime for "kata-qemu" is configured'
 )
 REBUILD = "A rebuild of the node loses the repair: the node image must carry it."
+
+
+OBSERVED = ("the configuration says mode: observe",)
 
 
 def at(seconds: float) -> datetime:
@@ -271,6 +276,15 @@ def stories() -> dict[str, Incident]:
             e.Diagnosed(at=at(5), diagnosis=DIAGNOSIS),
             e.Closed(at=at(6), result=Result.DIAGNOSED, why=DIAGNOSIS.why),
         ),
+        "observed": story(
+            e.Planned(at=at(5), plan=msgspec.structs.replace(small, observed=OBSERVED)),
+            e.CardPosted(at=at(6), ref=CardRef("C0REPAIRS", "1795500000.000100")),
+            e.Closed(
+                at=at(6),
+                result=Result.DIAGNOSED,
+                why=f"Only observed, so nobody was asked and nothing was changed: {OBSERVED[0]}.",
+            ),
+        ),
         "unasked": storm()[0],
         "chosen": story(
             e.Chosen(
@@ -288,6 +302,4 @@ def stories() -> dict[str, Incident]:
 
 
 def replace_digest(plan: Plan, digest: str) -> Plan:
-    import msgspec
-
     return msgspec.structs.replace(plan, digest=digest)

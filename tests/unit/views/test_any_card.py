@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.core import entries as e
 from bot.core.action import Outcome, OutcomeKind, Verdict
-from bot.core.model import Blocker, Diagnosis, Family, Mode, NodeRef, Plan, Result
+from bot.core.model import Blocker, Consent, Diagnosis, Family, NodeRef, Plan, Result
 from bot.views.card import render_card
 from bot.views.storm_card import render_storm
 from tests.unit.views import stories as s
@@ -25,17 +25,24 @@ NAMES = st.sampled_from([step.name for step in BASE.steps])
 SEQ = st.integers(1, 6)
 
 
-def plan_of(text: str, texts: tuple[str, ...], count: int, mode: Mode) -> Plan:
+def plan_of(text: str, texts: tuple[str, ...], count: int, approval: Consent, observed: bool) -> Plan:
     steps = tuple(
         msgspec.structs.replace(step, title=text, why=text, detail=texts, diff=texts)
         for step in BASE.steps[:count]
     )
     return msgspec.structs.replace(
-        BASE, steps=steps, disturbs=texts, dies=texts, notes=texts, not_checked=texts, approval=mode
+        BASE,
+        steps=steps,
+        disturbs=texts,
+        dies=texts,
+        notes=texts,
+        not_checked=texts,
+        approval=approval,
+        observed=texts if observed else (),
     )
 
 
-PLANS = st.builds(plan_of, TEXT, TEXTS, st.integers(0, 8), st.sampled_from(Mode))
+PLANS = st.builds(plan_of, TEXT, TEXTS, st.integers(0, 8), st.sampled_from(Consent), st.booleans())
 SIGHTINGS = st.builds(
     lambda family, text, job: msgspec.structs.replace(s.sighting(family, text), name=text, job=job, job_name=text),
     st.sampled_from(Family),

@@ -9,7 +9,7 @@ import pytest
 from bot.core import entries as e
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import advance
-from bot.core.model import Blocker, Diagnosis, Disruption, Family, Mode, Plan
+from bot.core.model import Blocker, Consent, Diagnosis, Disruption, Family, Plan
 from bot.views.card import APPROVE, DENY, ButtonValue, Card, render_card
 from bot.views.card_progress import roughly
 from bot.views.short_card import short_card
@@ -52,6 +52,7 @@ def test_slack_takes_the_card_of_every_state(name: str) -> None:
         ("running", "Repairing, step 5 of 8 · ncn-w001"),
         ("held", "Held: a person must act · ncn-w001"),
         ("healed", "Healed · ncn-w001"),
+        ("observed", "Only observed · ncn-w001"),
         ("diagnosed", "Diagnosed, not repaired · ncn-w001"),
         ("unasked", "Not asked · ncn-w001"),
     ],
@@ -82,7 +83,7 @@ def test_buttons_carry_incident_and_digest_and_nothing_else() -> None:
 
 
 def test_a_plan_that_needs_no_approval_has_no_buttons() -> None:
-    plan = msgspec.structs.replace(s.small_plan(), approval=Mode.NONE)
+    plan = msgspec.structs.replace(s.small_plan(), approval=Consent.NONE)
     assert not render_card(s.story(e.Planned(at=s.at(5), plan=plan))).answerable
 
 
@@ -95,6 +96,14 @@ def test_an_asked_card_shows_plan_reasons_diff_and_what_it_disturbs() -> None:
     assert "• containerd restarts; the 31 running pods of ncn-w001 keep running" in text
     assert "• kvm: the demo's machine has none" in text
     assert "imsbot approve abcd2345" in text
+
+
+def test_an_observed_card_shows_what_it_would_do_and_who_holds_it_back() -> None:
+    text = shown(STORIES["observed"])
+    assert "nothing was changed: the configuration says mode: observe." in text
+    assert "*What it would do*  8 steps" in text
+    assert "*Would disturb*" in text
+    assert "imsbot approve" not in text
 
 
 def test_a_plan_that_changed_says_what_changed() -> None:
