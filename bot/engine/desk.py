@@ -33,6 +33,9 @@ CRASH_PAUSE_S = 5.0
 QUIET_LOOK_S = 600.0
 """At most one look in this time at a target that is quiet."""
 
+CONFIRM_S = 5.0
+"""News of a quiet target must last this long: a runtime that did not answer once is none."""
+
 LAST_WORD = timedelta(days=1)
 """How long after its end an incident's card is brought up to date by a start of the program."""
 
@@ -221,13 +224,19 @@ class Desk:
         if self._gate.tired(target, sighting.family, self._past_of(target)) is not None:
             return
         subject = Subject(old.id, target, (sighting,), self._parts.clock.now())
+        if not await self._shows_news(subject, old):
+            return
+        await self._parts.clock.sleep(CONFIRM_S)
+        if await self._shows_news(subject, old) and self._open_on(target) is None:
+            self._begin(target, sighting, None)
+
+    async def _shows_news(self, subject: Subject, old: Incident) -> bool:
         try:
             conclusion = await self._parts.looker.look(subject)
         except BotError as error:
-            log.info("quiet target not readable", target=target.name, error=str(error))
-            return
-        if isinstance(conclusion, Plan | Diagnosis) and is_news(conclusion, old) and self._open_on(target) is None:
-            self._begin(target, sighting, None)
+            log.info("quiet target not readable", target=subject.target.name, error=str(error))
+            return False
+        return isinstance(conclusion, Plan | Diagnosis) and is_news(conclusion, old)
 
     def _begin(self, target: Target, sighting: Sighting | None, actor: Actor | None) -> IncidentId:
         incident_id = new_incident_id()

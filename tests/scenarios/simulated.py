@@ -79,16 +79,20 @@ class SimulatedNode:
     """Its Node object was deleted."""
     unreadable: bool = False
     epoch_damaged: bool = False
+    deaf_reads: int = 0
+    """At how many of the next looks containerd's CRI does not answer."""
     noise: int = 0
 
     def facts(self) -> NodeFacts:
         self.noise += 1
         node = samples.configured(samples.node_facts(), self.content)
         live = frozenset({"runc", "kata", "kata-qemu"} if "kata-qemu" in self.loaded else {"runc"})
+        deaf = self.deaf_reads > 0
+        self.deaf_reads -= deaf
         return replace(
             node,
             host=replace(node.host, hostname=self.name, boot_id=f"boot-{self.noise}"),
-            runtime=replace(node.runtime, handlers=live),
+            runtime=replace(node.runtime, handlers=live, ready=not deaf),
             ours=Ours((self.rollback,) if self.rollback else (), ()),
             unit=replace(node.unit, age_s=100.0 + self.noise),
         )

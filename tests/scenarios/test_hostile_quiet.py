@@ -63,6 +63,23 @@ def test_a_repair_whose_start_fails_for_good_is_not_asked_about_every_ten_minute
     run_virtually(scenario())
 
 
+def test_a_quiet_node_whose_runtime_does_not_answer_once_is_no_news() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        async with stage.engine() as engine:
+            engine.sight()
+            await engine.until_phase(Phase.ASKED)
+            engine.answer(approve=False)
+            await engine.until(lambda: not engine.only.open)
+            stage.node.deaf_reads = 1
+            assert not await heard(engine)
+            assert 0 == stage.node.deaf_reads
+            stage.node.deaf_reads = 10
+            assert await heard(engine)
+
+    run_virtually(scenario())
+
+
 def test_after_a_repair_that_a_person_asked_for_a_restored_node_is_heard_again() -> None:
     async def scenario() -> None:
         stage = Stage()

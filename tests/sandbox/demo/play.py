@@ -217,8 +217,10 @@ class Play:
         found = [f"{each.chapter.title}: {each.problem}" for each in self._played if each.problem]
         found += complaints(self._sandbox, before)
         wanted = sum(bool(each.chapter.about) for each in self._played)
-        if len(cards(self._sandbox.slack)) != wanted:
-            found.append(f"there are {len(cards(self._sandbox.slack))} cards; the story has {wanted}")
+        shown = cards(self._sandbox.slack)
+        if len(shown) != wanted:
+            titles = "; ".join(card.headline for card in shown)
+            found.append(f"there are {len(shown)} cards; the story has {wanted}: {titles}")
         rows = []
         for each in self._played:
             for name in each.jobs:
