@@ -11,7 +11,17 @@ import aiohttp
 import pytest
 import yaml
 
-from tests.sandbox.api import CONFIGMAPS, NAMESPACES, ApiServer, Call, Fault, User, allow
+from tests.sandbox.api import (
+    CONFIGMAPS,
+    NAMESPACES,
+    Allow,
+    ApiServer,
+    Call,
+    Fault,
+    User,
+    allow,
+    service_account,
+)
 from tests.sandbox.api.client import ApiClient
 
 MAPS = "/api/v1/namespaces/ims/configmaps"
@@ -161,3 +171,58 @@ async def test_discovery_names_every_type_and_subresource(client: ApiClient) -> 
     assert {"apps", "batch", "coordination.k8s.io", "node.k8s.io", "policy"} == groups
     assert {"pods", "pods/eviction", "pods/log", "nodes/status"} <= set(core)
     assert ("policy", "Eviction") == (core["pods/eviction"]["group"], core["pods/eviction"]["kind"])
+
+
+async def test_rule_with_names_covers_those_objects_and_a_list_that_selects_one(server: ApiServer) -> None:
+    rule = Allow(frozenset({"get", "list", "create"}), frozenset({"configmaps"}), names=frozenset({"a"}))
+    async with ApiClient(server, server.access.add(User("reader", (rule,)))) as reader:
+        codes = [
+            (await reader.get(f"{MAPS}/a")).code,
+            (await reader.get(f"{MAPS}/b")).code,
+            (await reader.get(MAPS)).code,
+            (await reader.get(MAPS, fieldSelector="metadata.name=a")).code,
+            (await reader.post(MAPS, {"metadata": {"name": "a"}})).code,
+        ]
+    assert [404, 403, 403, 200, 403] == codes
+
+
+async def test_rule_for_one_group_says_nothing_about_another(server: ApiServer) -> None:
+    rule = Allow(frozenset({"list"}), frozenset({"configmaps", "jobs"}), groups=frozenset({"batch"}))
+    async with ApiClient(server, server.access.add(User("reader", (rule,)))) as reader:
+        codes = [(await reader.get(MAPS)).code, (await reader.get("/apis/batch/v1/namespaces/ims/jobs")).code]
+    assert [403, 200] == codes
+
+
+ACCOUNT = {"kind": "ServiceAccount", "metadata": {"name": "bot", "namespace": "home"}}
+ROLE = {
+    "kind": "ClusterRole",
+    "metadata": {"name": "reader"},
+    "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+}
+BINDING = {
+    "kind": "RoleBinding",
+    "metadata": {"name": "reader", "namespace": "ims"},
+    "roleRef": {"kind": "ClusterRole", "name": "reader"},
+    "subjects": [{"kind": "ServiceAccount", "name": "bot", "namespace": "home"}],
+}
+
+
+def test_binding_gives_a_cluster_role_in_its_own_namespace_only() -> None:
+    bot = service_account([ACCOUNT, ROLE, BINDING], "home", "bot")
+    assert bot.rules is not None
+    assert [True, False] == [
+        any(rule.covers(Call("get", "pods", namespace=namespace)) for rule in bot.rules)
+        for namespace in ("ims", "services")
+    ]
+
+
+def test_binding_for_somebody_else_gives_nothing() -> None:
+    other = {**BINDING, "subjects": [{"kind": "ServiceAccount", "name": "other", "namespace": "home"}]}
+    assert User("system:serviceaccount:home:bot", ()) == service_account([ACCOUNT, ROLE, other], "home", "bot")
+
+
+@pytest.mark.parametrize("rule", [{"verbs": ["*"]}, {"nonResourceURLs": ["/metrics"]}])
+def test_rules_beyond_least_privilege_are_refused(rule: dict[str, list[str]]) -> None:
+    role = {**ROLE, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"], **rule}]}
+    with pytest.raises(ValueError, match=r"wildcard|not supported"):
+        service_account([ACCOUNT, role, BINDING], "home", "bot")

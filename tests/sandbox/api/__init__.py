@@ -2,7 +2,7 @@
 
 Reading order: `resources` (the types), `store` (revisions and history), `registry` (the verbs and their rules,
 with `normal`, `defaults`, `validation`, `admission`, `deletion`, `pods`, `patches`), then the HTTP side:
-`server`, `paths`, `requests`, `lists`, `watches`, `access`, `discovery`, `faults`, `tls`.
+`server`, `paths`, `requests`, `lists`, `watches`, `access`, `rbac`, `discovery`, `faults`, `tls`.
 
 It must never be kinder than the real server: the bot's adapter tests run against both. What it leaves out, it
 refuses: server-side apply, WatchList, protobuf.
@@ -15,6 +15,7 @@ from .admission import Denial
 from .deletion import DeleteOptions
 from .faults import Fault, Faults
 from .pods import PodLogs, bind, evict, with_condition
+from .rbac import service_account
 from .registry import Registry
 from .resources import (
     CONFIGMAPS,
@@ -48,6 +49,7 @@ __all__ = [
     "allow",
     "Call",
     "User",
+    "service_account",
     "ApiError",
     "Denial",
     "DeleteOptions",

@@ -34,15 +34,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """Verbs on resources (`pods`, `pods/eviction`); no namespaces means everywhere."""
+    """Verbs on resources (`pods`, `pods/eviction`); no namespaces, groups or names means any."""
 
     verbs: frozenset[str]
     resources: frozenset[str]
     namespaces: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    """As `resourceNames`: a create never has a name, a list has one by a selector for `metadata.name`."""
 
     def covers(self, call: Call) -> bool:
-        somewhere = not self.namespaces or call.namespace in self.namespaces
-        return somewhere and call.verb in self.verbs and call.target in self.resources
+        limits = ((self.namespaces, call.namespace), (self.groups, call.group), (self.names, call.name))
+        within = all(not allowed or asked in allowed for allowed, asked in limits)
+        return within and call.verb in self.verbs and call.target in self.resources
 
 
 def allow(verbs: str, resources: str, namespaces: str = "") -> Allow:

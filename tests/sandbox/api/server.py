@@ -184,10 +184,16 @@ def _describe(request: web.Request, target: Target, user: User) -> Call:
         subresource=target.subresource,
         group=target.resource.group,
         namespace=target.namespace,
-        name=target.name,
+        name=target.name or _selected_name(request.query.get("fieldSelector", "")),
         user=user.name,
         query=dict(request.query),
     )
+
+
+def _selected_name(field_selector: str) -> str:
+    """A list or watch of one object by its name is authorized as one of that name, as in the real server."""
+    terms = dict(term.split("=", 1) for term in field_selector.replace("==", "=").split(",") if "=" in term)
+    return terms.get("metadata.name", "")
 
 
 def _render(result: Answer) -> web.Response:

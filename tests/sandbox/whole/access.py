@@ -1,24 +1,18 @@
-"""What the bot's own identity may do in the sandbox: the least that works, as in a real cluster.
+"""What the bot's own identity may do in the sandbox: exactly what `deploy/rbac.yaml` gives it in a cluster.
 
-A call that is missing here is answered with 403, so a new need of the bot shows as a failing test.
+A call that is missing there is answered with 403, so a new need of the bot shows as a failing test.
 """
 
 from __future__ import annotations
 
-from tests.sandbox.api import User, allow
+from pathlib import Path
+from typing import Final
 
-LEASE_NAMESPACE = "ims-remediation-bot"
+import yaml
 
-BOT = User(
-    f"system:serviceaccount:{LEASE_NAMESPACE}:imsbot",
-    (
-        allow("get list watch", "nodes runtimeclasses"),
-        allow("get", "namespaces"),
-        allow("list", "pods"),
-        allow("patch", "nodes"),
-        allow("create", "runtimeclasses"),
-        allow("get list watch", "pods jobs events", "ims"),
-        allow("create delete", "pods", "ims"),
-        allow("get create patch", "leases", LEASE_NAMESPACE),
-    ),
-)
+from tests.sandbox.api import service_account
+
+RBAC: Final = Path(__file__).parents[3] / "deploy/rbac.yaml"
+LEASE_NAMESPACE: Final = "ims-remediation-bot"
+
+BOT: Final = service_account(yaml.safe_load_all(RBAC.read_text()), LEASE_NAMESPACE, "imsbot")

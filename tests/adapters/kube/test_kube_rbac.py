@@ -1,0 +1,155 @@
+"""`deploy/rbac.yaml` against the code: whatever the bot does works with it, and nothing in it goes unused.
+
+The adapters do everything that they can do, as the bot's service account and against the stand-in, which enforces
+the file and keeps a log of the requests. That they really do everything is seen in their source.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import bot
+from bot.adapters.clock import SystemClock
+from bot.adapters.kube import resources
+from bot.adapters.kube.client import ApiClient
+from bot.adapters.kube.cluster import KubeCluster
+from bot.adapters.kube.connect import connect
+from bot.adapters.kube.feed import Feed
+from bot.adapters.kube.lease import KubeLeases
+from bot.adapters.kube.watch import Bounds
+from bot.core.action import (
+    ApiChange,
+    CreateCanary,
+    CreateRuntimeClass,
+    DeleteCanary,
+    OutcomeKind,
+    SetCordon,
+    SetLabel,
+)
+from bot.core.facts.cluster import Reads
+from bot.core.model import Target, TargetKind
+from bot.core.settings import Kubernetes, LeaseTimes
+from tests.adapters.kube.objects import eventually, node, pod
+from tests.sandbox.api import JOBS, NAMESPACES, NODES, PODS, Allow, ApiServer, Call
+from tests.sandbox.controllers.objects import IMS_NAMESPACE
+from tests.sandbox.whole.access import BOT, LEASE_NAMESPACE
+
+WORKER = "ncn-w001"
+INCIDENT = "abcd2345"
+
+VERBS_OF_CALLS = {
+    "get": ("get",),
+    "find": ("get",),
+    "list_all": ("list",),
+    "pages": ("list",),
+    "create": ("create",),
+    "patch": ("patch",),
+    "delete": ("delete",),
+    "Watch": ("list", "watch"),
+}
+"""Method of `ApiClient`, or the class that is given one -> the verbs it stands for."""
+
+
+def changes(uid: str) -> tuple[ApiChange, ...]:
+    """One of every kind, in an order in which each has something to do."""
+    return (
+        SetCordon(WORKER, uid, INCIDENT, cordoned=True),
+        SetLabel(WORKER, uid, INCIDENT, labelled=True),
+        CreateRuntimeClass("kata-qemu", "kata-qemu", {"cpu": "250m"}, {}),
+        CreateRuntimeClass("kata-qemu", "kata-qemu", {"cpu": "250m"}, {}),
+        CreateCanary(IMS_NAMESPACE, "canary", WORKER, "kata-qemu", INCIDENT, "registry.local/i:1", 60, "1", "1Mi"),
+        DeleteCanary(IMS_NAMESPACE, "canary"),
+    )
+
+
+@pytest.fixture
+async def calls(tmp_path: Path) -> AsyncIterator[list[Call]]:
+    """What the server was asked while the adapters did all that they can do."""
+    server = ApiServer(bookmark_interval_s=0.1)
+    await server.start()
+    for name in (IMS_NAMESPACE, LEASE_NAMESPACE):
+        server.registry.create(NAMESPACES, {"metadata": {"name": name}})
+    uid = server.registry.create(NODES, node(WORKER))["metadata"]["uid"]
+    server.registry.create(PODS, pod("build"), IMS_NAMESPACE)
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+    server.registry.create(JOBS, {"metadata": {"name": "build"}, "spec": {"template": template}}, IMS_NAMESPACE)
+    kubeconfig = server.kubeconfig(tmp_path / "kubeconfig", server.access.add(BOT))
+    async with connect(Kubernetes(kubeconfig=kubeconfig)) as connection:
+        api = ApiClient(connection, timeout_s=5)
+        await watch_all(api)
+        await change_all(KubeCluster(api, "^ncn-w"), uid)
+        await hold_a_lease(api, uid)
+    yield server.calls
+    await server.stop()
+
+
+async def watch_all(api: ApiClient) -> None:
+    feed = Feed(api, (IMS_NAMESPACE,), "^ncn-w", Bounds(timeout_s=5, grace_s=1))
+    task = asyncio.create_task(feed.run(lambda _: None))
+    await eventually(lambda: all(p.watches or p.error for p in feed.progress()))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def change_all(cluster: KubeCluster, uid: str) -> None:
+    build = ((IMS_NAMESPACE, "build"),)
+    for change in changes(uid):
+        assert OutcomeKind.OK is (await cluster.apply(change)).kind
+        await cluster.facts(
+            Reads(Target(TargetKind.NODE, WORKER, uid), "kata-qemu", (IMS_NAMESPACE, "canary"), build, build)
+        )
+
+
+async def hold_a_lease(api: ApiClient, uid: str) -> None:
+    leases = KubeLeases(api, namespace=LEASE_NAMESPACE, holder="journal", times=LeaseTimes(), clock=SystemClock())
+    async with leases.hold(Target(TargetKind.NODE, WORKER, uid)):
+        pass
+
+
+def asked_in_source() -> Iterator[tuple[str, str]]:
+    """(verb, resource) of every place in the program where the API is asked for a resource of its table."""
+    plurals = {name: r.plural for name, r in vars(resources).items() if isinstance(r, resources.Resource)}
+    for path in Path(bot.__file__).parent.rglob("*.py"):
+        for call in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)):
+            name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+            for argument in call.args[:2]:
+                if isinstance(argument, ast.Name) and argument.id in plurals:
+                    yield from ((verb, plurals[argument.id]) for verb in VERBS_OF_CALLS.get(name, ()))
+
+
+def test_every_kind_of_change_is_tried() -> None:
+    assert set(get_args(ApiChange)) == {type(change) for change in changes("uid")}
+
+
+def test_nothing_in_the_source_is_left_out(calls: list[Call]) -> None:
+    assert set(asked_in_source()) == {(call.verb, call.target) for call in calls}
+
+
+def test_everything_the_bot_asks_is_allowed(calls: list[Call]) -> None:
+    assert [] == [call for call in calls if call.code == 403]
+
+
+def test_everything_allowed_is_used(calls: list[Call]) -> None:
+    unused = [
+        f"{verb} {resource} {sorted(rule.namespaces) or 'everywhere'}"
+        for rule in BOT.rules or ()
+        for verb in sorted(rule.verbs)
+        for resource in sorted(rule.resources)
+        if not any(Allow(frozenset({verb}), frozenset({resource}), *_limits(rule)).covers(c) for c in calls)
+    ]
+    assert [] == unused
+
+
+def test_nothing_is_allowed_twice(calls: list[Call]) -> None:
+    """Else a verb could be taken away somewhere and the bot would not notice."""
+    assert [] == [call for call in calls if sum(rule.covers(call) for rule in BOT.rules or ()) > 1]
+
+
+def _limits(rule: Allow) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    return rule.namespaces, rule.groups, rule.names
