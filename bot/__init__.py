@@ -24,6 +24,8 @@ The way of one failure, and where to read it:
     adapters/ssh          one verified connection per node; each act is a named transient unit, begun once
     core/outcome          how it ends, and what the job's owner must do
 
+A sweep looks before a job fails: engine/survey reads the expected nodes, steps/survey says what drifted.
+
 Six rules that everything rests on:
 
 1. An incident is only ever the fold of its journal entries: a killed bot goes on at the right hop.
@@ -34,5 +36,5 @@ Six rules that everything rests on:
 6. The first failed step stops the plan, undoes it, and tells a person.
 
 Start reading at `core/model` (the words), `core/action` (what a step may ask for), `core/lifecycle`, any step.
-What comes later is not built ahead: draining where a restart kills containers, sweeps, metrics.
+What comes later is not built ahead: draining where a restart kills containers, metrics.
 """

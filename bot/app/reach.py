@@ -20,8 +20,9 @@ from bot.core.errors import UnreachableError
 from bot.core.model import NodeRef
 from bot.core.objects import Node
 from bot.core.rules import RuleSet
-from bot.core.settings import Settings
+from bot.core.settings import Settings, Ssh
 from bot.engine.look import Looker
+from bot.engine.survey import Surveyor
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Reach:
     cluster: KubeCluster
     nodes: SshNodes
     looker: Looker
+    surveyor: Surveyor
     clock: SystemClock
 
     async def workers(self) -> list[Node]:
@@ -53,9 +55,17 @@ async def reach(settings: Settings) -> AsyncIterator[Reach]:
     async with connect(settings.kubernetes) as connection:
         api = ApiClient(connection, timeout_s=settings.kubernetes.request_timeout_s)
         cluster = KubeCluster(api, settings.nodes.name_pattern)
-        nodes = SshNodes(settings.ssh, partial(_internal_ip, api))
-        looker = Looker(settings=settings, rules=rules, cluster=cluster, nodes=nodes, clock=clock)
-        yield Reach(settings, rules, api, cluster, nodes, looker, clock)
+        address = partial(_internal_ip, api)
+        nodes = SshNodes(settings.ssh, address)
+        sweeping = SshNodes(_for_sweeps(settings), address)
+        looks = partial(Looker, settings=settings, rules=rules, cluster=cluster, clock=clock)
+        surveyor = Surveyor(settings, cluster, looks(nodes=sweeping), clock)
+        yield Reach(settings, rules, api, cluster, nodes, looks(nodes=nodes), surveyor, clock)
+
+
+def _for_sweeps(settings: Settings) -> Ssh:
+    """A sweep has places for connections of its own: dead nodes must not keep a repair from connecting."""
+    return settings.ssh.model_copy(update={"max_connects": 2 * settings.sweep.nodes_at_once})
 
 
 async def _internal_ip(api: ApiClient, ref: NodeRef) -> str:

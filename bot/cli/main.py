@@ -10,7 +10,7 @@ import sys
 import typer
 
 from bot.adapters.telemetry import configure_logs
-from bot.cli import answers, checks, explain, incidents, plans, preview, run
+from bot.cli import answers, checks, explain, incidents, plans, preview, run, sweep
 from bot.core.errors import BotError, InputError, JournalError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command("check", rich_help_panel=RUN)(checks.check_command)
 app.command("explain", rich_help_panel=LOOK)(explain.explain_command)
 app.command("preview", rich_help_panel=LOOK)(preview.preview_command)
 app.command("plan", rich_help_panel=LOOK)(plans.plan_command)
+app.command("sweep", rich_help_panel=LOOK)(sweep.sweep_command)
 app.command("incidents", rich_help_panel=LOOK)(incidents.incidents_command)
 app.command("show", rich_help_panel=LOOK)(incidents.show_command)
 app.command("repair", rich_help_panel=DECIDE)(answers.repair_command)

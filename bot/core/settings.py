@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bot.core.cron import parse_cron
 from bot.core.model import Mode
 
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
@@ -42,6 +43,8 @@ class Nodes(Section):
     """Only nodes with such names are ever touched: CSM's workers, never masters or storage."""
     own_node: str | None = None
     """The node this bot runs on (`NODE_NAME` of the pod): it is never repaired by this instance."""
+    expected: tuple[DnsLabel, ...] = ()
+    """Expected to run Kata whatever their labels say; workers with the label are, and stay so, by themselves."""
     min_ready_workers: int = Field(default=2, ge=0, le=1000)
     """Other ready workers that must be left while one is cordoned."""
 
@@ -170,6 +173,24 @@ class Limits(Section):
     """How long after a repair the same failure is only counted."""
 
 
+class Sweep(Section):
+    cron: str | None = "17 3 * * *"
+    """When all expected nodes are looked at; unset: only by hand."""
+    timezone: str = "UTC"
+    """Zone of `cron`, as in the IANA database. In UTC no hour is missing or comes twice."""
+    grace_s: Seconds = 6 * 3600
+    """A sweep that was due while the bot was down is made up for if it is not later than this."""
+    nodes_at_once: int = Field(default=10, ge=1, le=100)
+    """Read at once; a node that takes a sixth of `ssh.facts_timeout_s` makes room for another one."""
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, cron: str | None) -> str | None:
+        if cron is not None:
+            parse_cron(cron)
+        return cron
+
+
 class LeaseTimes(Section):
     duration_s: int = Field(default=60, ge=3, le=3600)
     renew_s: Seconds = 15
@@ -229,6 +250,7 @@ class Settings(Section):
     slack: Slack = Field(default_factory=Slack)
     approval: Approval = Field(default_factory=Approval)
     limits: Limits = Field(default_factory=Limits)
+    sweep: Sweep = Field(default_factory=Sweep)
     lease: LeaseTimes = Field(default_factory=LeaseTimes)
     restart: Restart = Field(default_factory=Restart)
     checks: Checks = Field(default_factory=Checks)

@@ -16,7 +16,7 @@ from bot.core.action import OutcomeKind
 from bot.core.classify import classify
 from bot.core.errors import BotError
 from bot.core.facts import Facts, NodeFacts, node_script, parse_node
-from bot.core.facts.cluster import Reads
+from bot.core.facts.cluster import ClusterFacts, Reads
 from bot.core.incident import Incident
 from bot.core.mode import why_observed
 from bot.core.model import (
@@ -110,18 +110,24 @@ class Looker:
         cluster = asyncio.ensure_future(self._cluster.facts(reads))
         try:
             node = await self._read_node(shell) if shell and with_node else None
-            return Facts(
-                now=self._clock.now(),
-                began=began or subject.began,
-                incident=subject.incident,
-                node=node,
-                cluster=await cluster,
-                outcomes={},
-                classify=lambda event: classify(event, self._rules).family,
-            )
+            return self.gathered(subject, node, await cluster, began)
         finally:
             cluster.cancel()
             await asyncio.gather(cluster, return_exceptions=True)
+
+    def gathered(
+        self, subject: Subject, node: NodeFacts | None, cluster: ClusterFacts, began: datetime | None = None
+    ) -> Facts:
+        """What was read, as one round of facts."""
+        return Facts(
+            now=self._clock.now(),
+            began=began or subject.began,
+            incident=subject.incident,
+            node=node,
+            cluster=cluster,
+            outcomes={},
+            classify=lambda event: classify(event, self._rules).family,
+        )
 
     async def live_world(self, subject: Subject) -> World:
         """What the subject's jobs and node are now, read from the API alone. Raises as `look`."""
@@ -161,13 +167,14 @@ class Looker:
 
         `taken`: node uid -> the incident that is open on it; such a node is not picked.
         """
-        situation = self._situation(subject, await self.facts(subject, None))
+        situation = self.situation(subject, await self.facts(subject, None))
         nodes = worth_reading(situation)
         read = await self._read_all([node for node in nodes if node.metadata.uid not in taken])
         busy = [Candidate(node, taken[node.metadata.uid]) for node in nodes if node.metadata.uid in taken]
         return choose_node([*(Candidate(node, found) for node, found in read), *busy], situation)
 
-    def _situation(self, subject: Subject, facts: Facts) -> Situation:
+    def situation(self, subject: Subject, facts: Facts) -> Situation:
+        """What a plan is made from."""
         families = tuple(dict.fromkeys(s.family for s in subject.sightings))
         return Situation(
             target=subject.target,
@@ -179,7 +186,7 @@ class Looker:
         )
 
     async def _conclude(self, subject: Subject, facts: Facts) -> Conclusion:
-        situation = self._situation(subject, facts)
+        situation = self.situation(subject, facts)
         families = situation.families
         conclusion = make_plan(situation)
         if isinstance(conclusion, Plan) and any(step.verb is Verb.INSTALL for step in conclusion.steps):

@@ -82,6 +82,12 @@ def make_plan(s: Situation) -> Plan | Diagnosis | Nothing:
     return _plan(s, steps, notes, (*checked.not_checked, *needs.not_checked))
 
 
+def needed(s: Situation) -> tuple[Step, ...]:
+    """The changing steps that the facts of a node ask for, whatever is in their way. Raises CannotRepairError."""
+    steps, _ = _node_steps(s)
+    return tuple(step for step in steps if not step.reads_only)
+
+
 def undo_plan(plan: Plan, acted: Sequence[str], *, release: bool = False) -> tuple[Step, ...]:
     """What gives back what the steps named in `acted` may have changed.
 
