@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from bot.adapters.kube.resources import JOBS, LEASES, NODES, PODS, RUNTIME_CLASS
 from tests.lab.admin import Admin, KubeObject, administrator, until
 from tests.lab.kata.jobs import JOB_IMAGE
 from tests.lab.kata.mirror import KATA_VERSION, lab_mirror
+from tests.lab.kata.release import lab_release
 from tests.lab.kata.states import Machine
 from tests.sandbox.controllers import IMS_NAMESPACE, KATA_LABEL, kata_runtimeclass
 from tests.sandbox.controllers.conditions import holds
@@ -26,6 +28,7 @@ from tests.sandbox.whole import BotProcess, CardView, answer, cards, find_card
 from tests.sandbox.whole.access import LEASE_NAMESPACE
 from tests.sandbox.whole.configuration import write_config
 from tests.sandbox.whole.invariants import Remains, complaints
+from tests.sandbox.whole.process import Record
 
 WAIVED = {
     "kvm": "a worker of the lab has no /dev/kvm",
@@ -65,13 +68,14 @@ class Cluster(Protocol):
 class Story:
     """`async with Story(lab, folder) as story: await story.begin(); ...`.
 
-    Between the two, a test puts the nodes into their states. `changes` are laid over the bot's configuration.
+    Between the two, a test puts the nodes into their states and says what else is different.
     """
 
-    def __init__(self, lab: Cluster, folder: Path, *, changes: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, lab: Cluster, folder: Path) -> None:
         self.lab = lab
         self.folder = folder
         self.slack = SlackServer()
+        self.contents = lab_release(lab.shim)
         self.mirror = lab_mirror(folder / "mirror", lab.shim, lab.gateway)
         self.archive: Archive | None = None
         """What the bot is told to install; by default the sound one."""
@@ -82,8 +86,10 @@ class Story:
         self.before: dict[str, bytes] = {}
         self.cordoned: set[str] = set()
         """Nodes that the test cordoned: they must stay so."""
+        self.on_record: Callable[[Record], None] = lambda record: None
+        """Called with each line of the bot's log as it comes."""
         self._restarts: dict[str, int] = {}
-        self._changes = changes or {}
+        self._changes: dict[str, Any] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Story:
@@ -99,11 +105,16 @@ class Story:
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
 
+    def change(self, **sections: Any) -> None:
+        """Lay sections over the bot's configuration, key by key, before it begins."""
+        self._changes.update(sections)
+
     async def begin(self) -> None:
         """Remember what the nodes have now, and start the bot."""
         self.before = self._configurations()
         self._restarts = {name: await _starts(worker) for name, worker in self.lab.workers.items()}
         archive = self.archive or await self.mirror.add(KATA_VERSION)
+        url = self.mirror.url(archive)
         config = write_config(
             self.folder,
             kubeconfig=self.lab.bot_kubeconfig,
@@ -111,30 +122,22 @@ class Story:
             known_hosts=self.lab.known_hosts,
             user="root",
             addresses={},
-            archive=archive,
-            archive_url=self.mirror.url(archive),
+            archive=replace(archive, sha256=self.sha256) if self.sha256 else archive,
+            archive_url=url,
             slack_url=self.slack.base_url,
             tokens=(self.slack.app_token, self.slack.bot_token),
-            changes=self._configuration(archive),
+            changes=self._configuration(),
         )
         self.bot = BotProcess(config, self.folder / "bot.log")
+        self.bot.on_record = self.on_record
         self._stack.push_async_callback(self.bot.stop)
         await self.bot.start()
 
-    def _configuration(self, archive: Archive) -> dict[str, Any]:
+    def _configuration(self) -> dict[str, Any]:
         changes: dict[str, Any] = {
             "canary": {"image": JOB_IMAGE, "image_pull_policy": "Never", "cpu": "10m", "memory": "32Mi"},
             "checks": {"waive": dict(WAIVED)},
         }
-        if self.sha256:
-            changes["kata"] = {
-                "archive": {
-                    "version": archive.version,
-                    "url": self.mirror.url(archive),
-                    "sha256": self.sha256,
-                    "size_bytes": archive.size_bytes,
-                }
-            }
         for section, value in self._changes.items():
             changes[section] = {**changes.get(section, {}), **value} if isinstance(value, Mapping) else value
         return changes
