@@ -97,17 +97,22 @@ class NodeState:
         config.write_text(
             self.config if self.config is not None else render_config(self.handlers), encoding="utf-8"
         )
-        unit = files.host_path(UNIT)
-        if self.unit is UnitKind.CSM:
-            source = files.host_path(_UNIT_SOURCE)
-            source.parent.mkdir(parents=True)
-            source.write_text((_FILES / "containerd-csm.service").read_text(encoding="utf-8"), encoding="utf-8")
-            unit.symlink_to(_UNIT_SOURCE)
-        else:
-            unit.write_text((_FILES / "containerd.service").read_text(encoding="utf-8"), encoding="utf-8")
-        wants = files.host_path(_WANTS)
-        wants.mkdir()
-        (wants / unit.name).symlink_to(UNIT)
+        write_unit(files, self.unit)
+
+
+def write_unit(files: Disk, kind: UnitKind) -> None:
+    """containerd's unit, started at boot."""
+    unit, wants = files.host_path(UNIT), files.host_path(_WANTS)
+    if kind is UnitKind.CSM:
+        source = files.host_path(_UNIT_SOURCE)
+        source.parent.mkdir(parents=True)
+        source.write_text((_FILES / "containerd-csm.service").read_text(encoding="utf-8"), encoding="utf-8")
+        unit.symlink_to(_UNIT_SOURCE)
+    else:
+        unit.write_text((_FILES / "containerd.service").read_text(encoding="utf-8"), encoding="utf-8")
+    wants.mkdir(exist_ok=True)
+    (wants / unit.name).unlink(missing_ok=True)
+    (wants / unit.name).symlink_to(UNIT)
 
 
 def render_handlers(handlers: tuple[str, ...]) -> str:
