@@ -53,6 +53,11 @@ class Classification:
     """Why these words are only diagnosed, although their family can be repaired."""
 
 
+def names_failure(record: Record, rules: RuleSet) -> bool:
+    """Whether `classify` would find any family: all that is asked about nearly every record."""
+    return any(rules.matches(statement) for statement in statements(record))
+
+
 def classify(record: Record, rules: RuleSet) -> Classification:
     """The verdict of the words alone."""
     subject, at = _subject(record), newest(record)

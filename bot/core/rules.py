@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bot.core.hints import Hints, hints_of
 from bot.core.model import Consent, Family, Mode, Scope, Verb
 from bot.core.regex import problem_of
 from bot.core.wording import causes
@@ -27,7 +28,7 @@ _CODE = r"(?:\s{0,5}: exit status \d{1,3})?(?:: (?:unknown|not found))?"
 """containerd appends how a shim ended that printed the cause, and 1.x the code that it mapped the error to."""
 
 _REMEMBERED = 64
-"""Of up to 64 kB each."""
+"""Statements, of up to 64 kB each, and places. Anybody may create an Event with a reason of their own."""
 
 _NODE_STEPS = frozenset(Verb) - {Verb.RUNTIMECLASS}
 
@@ -74,6 +75,11 @@ class Wording(_Part):
     @cached_property
     def compiled(self) -> re.Pattern[str]:
         return re.compile(f"(?:{self.regex}){_CODE}", re.DOTALL)
+
+    @cached_property
+    def hints(self) -> Hints:
+        """A message that holds none of them does not say this; the empty text is in every message."""
+        return hints_of(self.regex) or ("",)
 
 
 class Signature(_Part):
@@ -200,18 +206,35 @@ class RuleSet:
         default_factory=dict, init=False, repr=False, compare=False
     )
     """Statements named lately: most events repeat what was said before."""
+    _hints: "dict[tuple[str, str, str], Hints]" = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Kind, reason and component -> one of these is in every message that a rule names there."""
 
     def of(self, family: Family) -> Rule | None:
         return next((rule for rule in self.rules if rule.family is family), None)
 
     def matches(self, statement: Statement) -> tuple[Match, ...]:
         """Every rule that names the statement's innermost known cause; more than one contradict each other."""
+        if not any(hint in statement.message for hint in self._hints_for(statement)):
+            return ()
         if (known := self._named.get(statement)) is not None:
             return known
         if len(self._named) >= _REMEMBERED:
             self._named.clear()
         named = self._named[statement] = self._match(statement)
         return named
+
+    def _hints_for(self, statement: Statement) -> Hints:
+        place = (statement.kind, statement.reason, statement.component)
+        if (known := self._hints.get(place)) is not None:
+            return known
+        if len(self._hints) >= _REMEMBERED:
+            self._hints.clear()
+        covering = (s for rule in self.rules for s in rule.signatures if s.covers(statement))
+        hints = {hint for signature in covering for wording in signature.wordings for hint in wording.hints}
+        self._hints[place] = tuple(sorted(hints))
+        return self._hints[place]
 
     def _match(self, statement: Statement) -> tuple[Match, ...]:
         layers = causes(statement.message)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.core import ims
-from bot.core.classify import Classification, classify
+from bot.core.classify import Classification, classify, names_failure
 from bot.core.join import Verdict, join, runtime_class_of
 from bot.core.kata import JoinPolicy
 from bot.core.model import Family, Sighting
@@ -58,10 +58,10 @@ class Intake:
         record = observed.object
         if observed.deleted or not isinstance(record, Event | Pod | Node):
             return
-        seen = classify(record, self._rules)
-        if seen.family is Family.UNRELATED:
+        if not names_failure(record, self._rules):
             self.dropped["unrelated words"] += 1
             return
+        seen = classify(record, self._rules)
         if not self._sight(seen) and isinstance(record, Event):
             self._early.append(_Early(seen, self._clock.monotonic() + REJOIN_S))
 
