@@ -51,6 +51,10 @@ demo: setup ## Show the whole story; AUTO=1 answers by itself, CHAOS=N breaks th
 test: setup lint ## Run every test
 	@$(PY) -m pytest
 
+.PHONY: bench
+bench: setup ## Measure beside kopf, Ansible and bare SSH; PART=events|rss runs one part
+	@$(PY) -m tests.bench $(PART)
+
 .PHONY: lint
 lint: setup ## Style, types and layers
 	@$(VENV)/bin/ruff check .
@@ -67,6 +71,7 @@ fmt: setup ## Format the code
 lock: setup ## Resolve requirements.lock anew, with hashes and without index addresses
 	@$(PY) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade -o requirements.lock -q
+	$(VENV)/bin/uv pip compile --group bench --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade -o tests/bench/requirements.lock -q
 
 .PHONY: clean
 clean: ## Remove what the other targets made

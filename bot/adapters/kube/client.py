@@ -19,7 +19,8 @@ from bot.core.errors import NotFoundError, PermanentError
 from bot.core.objects import RawObject
 
 MERGE_PATCH: Final = "application/merge-patch+json"
-PAGE_LIMIT: Final = 500
+PAGE_LIMIT: Final = 250
+"""Objects. A page is held as text and decoded at once, and what that takes at its peak is not given back."""
 
 S = TypeVar("S", bound=Struct)
 

@@ -3,7 +3,8 @@
 It answers as `bot.core.world.World` does: an object that is not there is absent only when its kind was listed
 in that namespace; before that, and for namespaces that nobody watches, it is unknown. Events are not kept.
 
-Ten thousand pods fit into some tens of megabytes, because the structs hold only what somebody reads.
+Ten thousand pods fit into some tens of megabytes, because the structs hold only what somebody reads, and equal
+parts of them are kept once (`sharing`).
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from bot.adapters.kube.sharing import Sharing
 from bot.core.claims import installs_kata
 from bot.core.objects import Job, Node, Observed, Pod, RuntimeClass
 from bot.core.world import Kept, Missing
@@ -29,6 +31,7 @@ class Table(Generic[K]):
         self._objects: dict[str, K] = {}
         self._all: tuple[K, ...] | None = None
         self._on_list: set[str] = set()
+        self._sharing = Sharing()
 
     def find(self, name: str) -> K | Missing:
         found = self._objects.get(name)
@@ -70,7 +73,7 @@ class Table(Generic[K]):
             self._keep(obj, initial=False)
 
     def _keep(self, obj: K, *, initial: bool) -> None:
-        self._objects[obj.metadata.name] = obj
+        self._objects[obj.metadata.name] = self._sharing.share(obj)
         self._all = None
         self._tell(Observed(obj, initial=initial))
 

@@ -120,6 +120,12 @@ class BotProcess:
                 await process.wait()
         return process.returncode or 0, out.decode(), err.decode()
 
+    def resident_mib(self) -> float:
+        """Memory that the running process holds (VmRSS)."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
     def tail(self, lines: int = 15) -> str:
         """The last lines of the log, for people."""
         return "\n".join(render_record(record) for record in self.records[-lines:]) or "(nothing was logged)"
