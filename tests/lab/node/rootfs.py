@@ -1,7 +1,6 @@
 """A worker's disk: one Debian root for all of them, built once, and an overlay per worker.
 
-The root is keyed by what it is made of, built beside its place and renamed into it, so that an interrupted build
-leaves nothing that could be taken for a root. What containerd and the kubelet write lies in plain folders: over an
+The root is keyed by what it is made of. What containerd and the kubelet write lies in plain folders: over an
 overlay the kubelet's eviction manager fails for ever.
 """
 
@@ -10,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.cache import building
 from tests.lab.node.host import call, try_call
 
 SUITE = "bookworm"
@@ -38,26 +35,12 @@ async def debian_root(cache: Path) -> Path:
     """The root of all workers, made when it is not in `cache` (about a minute). Raises LabError."""
     key = hashlib.sha256("\n".join((SUITE, *PACKAGES, *_MASKED)).encode()).hexdigest()[:16]
     place = cache / f"debian-{key}"
-    if place.is_dir():
-        return place
     with building(place) as root:
-        packages = ",".join(PACKAGES)
-        await call("mmdebstrap", "--variant=minbase", f"--include={packages}", SUITE, str(root))
-        _make_impersonal(root)
+        if root is not None:
+            packages = ",".join(PACKAGES)
+            await call("mmdebstrap", "--variant=minbase", f"--include={packages}", SUITE, str(root))
+            _make_impersonal(root)
     return place
-
-
-@contextmanager
-def building(place: Path) -> Iterator[Path]:
-    """A new folder that becomes `place` when all went well, and is gone otherwise."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=place.parent, prefix=f"{place.name}."))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        folder.rename(place)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_impersonal(root: Path) -> None:

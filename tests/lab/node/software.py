@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from tests.lab.cache import building
 from tests.lab.node.images import write_images
-from tests.lab.node.rootfs import building
 
 _FILES = Path(__file__).parent / "files"
 _LIBRARY = "usr/local/lib/imslab"
@@ -35,7 +35,7 @@ class Containerd(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Programs:
+class NodePrograms:
     """Where the programs lie that were built for the workers."""
 
     crictl: Path
@@ -48,14 +48,13 @@ class Programs:
         return (self.crictl, self.kubelet, *(() if version is Containerd.V1_6 else self.containerd[version]))
 
 
-def software(place: Path, base: Path, programs: Programs, version: Containerd) -> Path:
+def software(place: Path, base: Path, programs: NodePrograms, version: Containerd) -> Path:
     """The layer of that version in `place`, written when it is not there."""
     installed = programs.of(version)
     layer = place / f"software-{version}-{_key(base, installed)}"
-    if layer.is_dir():
-        return layer
     with building(layer) as folder:
-        _write(folder, base, installed)
+        if folder is not None:
+            _write(folder, base, installed)
     return layer
 
 

@@ -9,37 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.node.cgroups import ControlGroups
 from tests.lab.node.host import LabError
 from tests.lab.node.identity import KeyPair
+from tests.lab.node.kit import Kit
 from tests.lab.node.machine import Machine
-from tests.lab.node.network import Cable, Network
+from tests.lab.node.network import Cable
 from tests.lab.node.rootfs import Disk
 from tests.lab.node.setup import Setup, write_identity, write_kubelet
-from tests.lab.node.software import Programs, software
+from tests.lab.node.software import software
 
 _SSH_PORT = 22
 _READY_S, _POLL_S = 30.0, 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Kit:
-    """What all workers of a lab share."""
-
-    state: Path
-    """Folder of this lab; absolute."""
-    base: Path
-    """The Debian root (`rootfs.debian_root`)."""
-    programs: Programs
-    network: Network = Network()  # noqa: RUF009 - frozen
-
-    @property
-    def client(self) -> KeyPair:
-        """Whoever has it is root on every worker."""
-        return KeyPair(self.state / "keys/client")
 
 
 class Worker:
