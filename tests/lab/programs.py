@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tests.lab.cache import building, default_cache
-from tests.lab.node.host import LabError, call
+from tests.lab.host import LabError, call
 from tests.lab.toolchain import GO_FILES, Go, find_go
 
 _Version = tuple[int, ...]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.cache import building
-from tests.lab.node.host import LabError, call
+from tests.lab.host import LabError, call
 
 GO_FILES = Path(__file__).parent / "go"
 _REQUIREMENTS = GO_FILES / "requirements.txt"

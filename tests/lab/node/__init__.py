@@ -13,7 +13,7 @@ identity   the keys of logins and hosts
 host       programs of the host
 """
 
-from tests.lab.node.host import LabError
+from tests.lab.host import LabError
 from tests.lab.node.kit import Kit, prepare
 from tests.lab.node.network import Network
 from tests.lab.node.rootfs import debian_root

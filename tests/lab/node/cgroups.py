@@ -13,7 +13,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.node.host import LabError
+from tests.lab.host import LabError
 
 _MOUNTS = Path("/proc/self/mounts")
 _ENDING_S, _POLL_S = 10.0, 0.02

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.host import LabError, call, try_call
 from tests.lab.node.cgroups import ControlGroups
-from tests.lab.node.host import LabError, call, try_call
 
 _FILES = Path(__file__).parent / "files"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

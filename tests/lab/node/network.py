@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.node.host import call, call_each, try_call
+from tests.lab.host import call, call_each, try_call
 
 _NAMESPACES = Path("/run/netns")
 _MOST_LABS, _MOST_WORKERS = 15, 15

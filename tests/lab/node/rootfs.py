@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.cache import building
-from tests.lab.node.host import call, try_call
+from tests.lab.host import call, try_call
 
 SUITE = "bookworm"
 PACKAGES = (

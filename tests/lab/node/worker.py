@@ -11,8 +11,8 @@ import contextlib
 import shutil
 from pathlib import Path
 
+from tests.lab.host import LabError
 from tests.lab.node.cgroups import ControlGroups
-from tests.lab.node.host import LabError
 from tests.lab.node.identity import KeyPair
 from tests.lab.node.kit import Kit
 from tests.lab.node.machine import Machine
