@@ -39,7 +39,8 @@ def become(spec: dict, report: int) -> None:
             stage = status
             open_stream(spec[name], number)
         stage = EXEC
-        os.execve(spec["argv"][0], spec["argv"], spec["env"])
+        environment = {"SYSTEMD_EXEC_PID": str(os.getpid()), **spec["env"]}
+        os.execve(spec["argv"][0], spec["argv"], environment)
     except OSError as error:
         os.write(report, f"{stage} {error.strerror}\n".encode())
         os._exit(stage)

@@ -9,7 +9,7 @@ import socket
 from tests.sandbox.nodes.machine import Machine
 from tests.sandbox.nodes.systemd.notify import bind
 from tests.sandbox.nodes.systemd.process import Streams
-from tests.sandbox.nodes.systemd.reply import Reply
+from tests.sandbox.nodes.systemd.reply import Reply, refused_option
 from tests.sandbox.nodes.systemd.system import System, full_name
 from tests.sandbox.nodes.systemd.systemctl import systemctl
 from tests.sandbox.nodes.systemd.systemd_run import systemd_run
@@ -104,7 +104,7 @@ def _journal(system: System, program: str, arguments: list[str]) -> Reply:
             ["unit=", "lines=", "output=", "no-pager", "quiet", "boot", "since=", "invocation="],
         )
     except getopt.GetoptError as error:
-        return Reply(1, stderr=f"{program}: unrecognized option '--{error.opt}'\n")
+        return refused_option(program, arguments, error)
     named = dict(options)
     unit = named.get("-u", named.get("--unit"))
     log = system.journal(full_name(unit)) if unit else None

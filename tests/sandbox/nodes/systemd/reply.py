@@ -1,6 +1,8 @@
 """What a client of the service manager prints, and systemd's sentences about jobs that failed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from getopt import GetoptError
 
 VERSION = "systemd 252 (252.38-1~deb12u1)\n"
 _WHY = {
@@ -18,6 +20,14 @@ class Reply:
     exit_code: int = 0
     stdout: str = ""
     stderr: str = ""
+
+
+def refused_option(program: str, arguments: Sequence[str], error: GetoptError) -> Reply:
+    """In the words of C's getopt, which repeats a long option as it was written, its value included."""
+    if len(error.opt) == 1:
+        return Reply(1, stderr=f"{program}: invalid option -- '{error.opt}'\n")
+    written = next((word for word in arguments if word.startswith(f"--{error.opt}")), f"--{error.opt}")
+    return Reply(1, stderr=f"{program}: unrecognized option '{written}'\n")
 
 
 def job_failure(name: str, result: str) -> str:

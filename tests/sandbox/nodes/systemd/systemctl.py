@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from tests.sandbox.nodes.systemd.listing import render_json, render_table
 from tests.sandbox.nodes.systemd.properties import description, properties, render_properties
 from tests.sandbox.nodes.systemd.record import DONE, Active
-from tests.sandbox.nodes.systemd.reply import VERSION, Reply, job_failure
+from tests.sandbox.nodes.systemd.reply import VERSION, Reply, job_failure, refused_option
 from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.nodes.systemd.system import System, Unit, UnitError, full_name
 from tests.sandbox.nodes.systemd.timer import Timer
@@ -47,8 +47,7 @@ async def systemctl(system: System, arguments: list[str]) -> Reply:
     try:
         options, rest = getopt.gnu_getopt(arguments, _SHORT, _LONG)
     except getopt.GetoptError as error:
-        dashes = "--" if len(error.opt) > 1 else "-"
-        return Reply(1, stderr=f"systemctl: unrecognized option '{dashes}{error.opt}'\n")
+        return refused_option("systemctl", arguments, error)
     wanted = [name for key, value in options if key in ("-p", "--property", "-P") for name in value.split(",")]
     named = dict(options)
     if "--version" in named:

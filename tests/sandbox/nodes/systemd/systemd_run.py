@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from tests.sandbox.nodes.systemd.process import Streams
 from tests.sandbox.nodes.systemd.properties import signal_name
 from tests.sandbox.nodes.systemd.record import DONE
-from tests.sandbox.nodes.systemd.reply import VERSION, Reply, job_failure
+from tests.sandbox.nodes.systemd.reply import VERSION, Reply, job_failure, refused_option
 from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.nodes.systemd.spec import ExecLine, ServiceSpec, SpecError, assign
 from tests.sandbox.nodes.systemd.system import System, UnitError
@@ -60,8 +60,7 @@ async def systemd_run(system: System, arguments: list[str], streams: Streams, *,
     try:
         options, command = getopt.getopt(arguments, _SHORT, _LONG)
     except getopt.GetoptError as error:
-        dashes = "--" if len(error.opt) > 1 else "-"
-        return Reply(1, stderr=f"systemd-run: unrecognized option '{dashes}{error.opt}'\n")
+        return refused_option("systemd-run", arguments, error)
     if ("--version", "") in options:
         return Reply(0, stdout=VERSION)
     try:
@@ -100,7 +99,7 @@ def _request(options: list[tuple[str, str]], cwd: str) -> Request:
                 key, text = _property(name, value, cwd)
                 request.spec = assign(request.spec, key, text)
                 if key not in ("Description", "CollectMode"):
-                    request.lines.append(f"{key}={text}")
+                    request.lines.append(f"{key}={_written(key, text)}")
     return request
 
 
@@ -126,6 +125,11 @@ def _property(option: str, value: str, cwd: str) -> tuple[str, str]:
 
 def _quoted(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _written(key: str, text: str) -> str:
+    """A value as systemd writes it into the unit's file: it has read it before."""
+    return render_timespan(parse_timespan(text)) if key.endswith("Sec") else text
 
 
 def _unit_name(value: str) -> tuple[str, str]:
