@@ -107,6 +107,8 @@ class Desk:
     async def _work(self, worker: Worker) -> None:
         """The outermost boundary of one incident: whatever happens in it stays in it, but for the journal."""
         incident_id = worker.incident.id
+        # Lines of adapters, too, say for which incident they speak.
+        structlog.contextvars.bind_contextvars(incident=incident_id)
         crashed = False
         while worker.incident.open and not worker.stopping:
             try:
@@ -266,6 +268,7 @@ class Desk:
         except JournalError as error:
             self._lose(error)
             return
+        worker.log(opened)
         await self._work(worker)
 
     # People

@@ -7,6 +7,7 @@ found by a timer over the cache (design.md 4.1, hop 1).
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from enum import StrEnum
 
 import structlog
 
@@ -31,6 +32,17 @@ MESSAGE_LIMIT = 500
 """Characters of the cluster's words that the journal and cards keep."""
 
 
+class Dropped(StrEnum):
+    """Why something that was heard leads to no incident."""
+
+    UNRELATED = "unrelated"
+    """No rule knows these words."""
+    CONTRADICTED = "contradicted"
+    """The live objects say otherwise."""
+    UNCONFIRMED = "unconfirmed"
+    """Nothing confirmed it in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Early:
     """Words about an object that is not known yet."""
@@ -50,8 +62,7 @@ class Intake:
         self._clock = clock
         self._limits = limits
         self._early: deque[_Early] = deque(maxlen=REJOIN_LIMIT)
-        self.dropped: Counter[str] = Counter()
-        """Why things were not sighted, and how often."""
+        self.dropped: Counter[Dropped] = Counter(dict.fromkeys(Dropped, 0))
 
     def hear(self, observed: Observed) -> None:
         """One change of the watch, after the cache has it."""
@@ -59,36 +70,45 @@ class Intake:
         if observed.deleted or not isinstance(record, Event | Pod | Node):
             return
         if not names_failure(record, self._rules):
-            self.dropped["unrelated words"] += 1
+            self.dropped[Dropped.UNRELATED] += 1
             return
         seen = classify(record, self._rules)
-        if not self._sight(seen) and isinstance(record, Event):
-            self._early.append(_Early(seen, self._clock.monotonic() + REJOIN_S))
+        dropped = self._sight(seen)
+        if dropped is Dropped.UNCONFIRMED and isinstance(record, Event):
+            self._wait_for_object(seen)
+        elif dropped is not None:
+            self.dropped[dropped] += 1
 
     def tick(self) -> None:
         """Called every second or so: what came too early, what hangs without a word, and what ended by itself."""
         now_s = self._clock.monotonic()
         for _ in range(len(self._early)):
             early = self._early.popleft()
-            if not self._sight(early.seen) and early.until_s > now_s:
+            dropped = self._sight(early.seen)
+            if dropped is Dropped.UNCONFIRMED and early.until_s > now_s:
                 self._early.append(early)
+            elif dropped is not None:
+                self.dropped[dropped] += 1
         stuck_after_s = self._limits.stuck_after_s
         for stuck in stuck_pods(self._world, self._rules, self._policy, self._clock.now(), stuck_after_s):
             self._sight(stuck)
         self._desk.review()
 
-    def _sight(self, seen: Classification) -> bool:
-        """Whether the join has an answer: a sighting, or a contradiction. Else the words may be too early."""
+    def _wait_for_object(self, seen: Classification) -> None:
+        """These words may be too early. When too many wait, the oldest waits no more."""
+        self.dropped[Dropped.UNCONFIRMED] += len(self._early) == REJOIN_LIMIT
+        self._early.append(_Early(seen, self._clock.monotonic() + REJOIN_S))
+
+    def _sight(self, seen: Classification) -> Dropped | None:
+        """Why not, if so; what is not confirmed yet may be later."""
         verdict = join(seen, self._world, self._policy)
         if verdict.family is Family.UNRELATED:
-            self.dropped["contradicted"] += 1
-            return True
+            return Dropped.CONTRADICTED
         if not verdict.confirmed or verdict.target is None:
-            self.dropped["not confirmed"] += 1
-            return False
+            return Dropped.UNCONFIRMED
         incident = self._desk.sight(verdict.target, self._sighting(seen, verdict))
         log.debug("sighted", family=verdict.family, target=verdict.target.name, incident=incident)
-        return True
+        return None
 
     def _sighting(self, seen: Classification, verdict: Verdict) -> Sighting:
         thing = self._thing(seen)

@@ -42,6 +42,7 @@ from bot.steps.choose import Candidate, Choice, choose_node, worth_reading
 from bot.steps.planner import Nothing, make_plan
 from bot.steps.situation import Situation
 from bot.steps.verify_canary import VerifyCanary
+from bot.views.log_line import describe_facts
 
 log = structlog.get_logger(__name__)
 
@@ -160,7 +161,9 @@ class Looker:
     async def node_facts(self, node: NodeRef) -> NodeFacts:
         """Only the node's own facts, over a connection of their own."""
         async with self._nodes.shell(node) as shell:
-            return await self._read_node(shell)
+            found = await self._read_node(shell)
+        log.info("facts", target=node.name, **describe_facts(found))
+        return found
 
     async def choose(self, subject: Subject, taken: Mapping[str, IncidentId]) -> Choice | Diagnosis:
         """Read-only facts of the workers that can matter, and the policy's pick (design.md 4.1, hop 4).
@@ -186,6 +189,8 @@ class Looker:
         )
 
     async def _conclude(self, subject: Subject, facts: Facts) -> Conclusion:
+        if facts.node is not None:
+            log.info("facts", target=subject.target.name, **describe_facts(facts.node))
         situation = self.situation(subject, facts)
         families = situation.families
         conclusion = make_plan(situation)

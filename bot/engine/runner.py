@@ -242,14 +242,6 @@ class Runner:
 
     async def _end(self, act: e.Intended, outcome: Outcome) -> None:
         await self._owner.record(e.Ended(at=self._owner.now(), seq=act.seq, outcome=outcome))
-        log.info(
-            "act ended",
-            incident=self._owner.incident.id,
-            step=act.step,
-            act=act.key,
-            outcome=outcome.kind.value,
-            exit_code=outcome.exit_code,
-        )
 
     def _need_shell(self) -> NodeShell:
         if self._shell is None:

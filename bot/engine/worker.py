@@ -27,6 +27,7 @@ from bot.engine.question import Question
 from bot.engine.repair import Repair
 from bot.engine.telling import Telling
 from bot.steps.planner import Nothing, undo_plan
+from bot.views.log_line import describe_entry
 
 log = structlog.get_logger(__name__)
 
@@ -108,11 +109,16 @@ class Worker:
         self._anchor = (now, self._parts.clock.monotonic())
         self.incident = advance(self.incident, entry)
         self._parts.cards.show(self.incident)
+        self.log(entry)
+
+    def log(self, entry: e.Entry) -> None:
+        """One line for each entry of the journal."""
         log.info(
             type(entry).__name__,
             incident=self.incident.id,
             target=self.incident.target.name,
             phase=self.incident.phase.value,
+            **describe_entry(entry, self.incident),
         )
 
     def now(self) -> datetime:

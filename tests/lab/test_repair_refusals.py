@@ -103,7 +103,7 @@ async def test_a_repair_that_the_canary_disproves_is_undone_and_the_label_with_i
 
     def take_the_shim_away(record: Record) -> None:
         """As soon as the test sandbox has started, so that the canary meets the old failure again."""
-        if record["event"] == "act ended" and record.get("act") == "sandbox":
+        if record["event"] == "Ended" and record.get("act") == "sandbox":
             worker.host_path("/usr/local/bin/containerd-shim-kata-qemu-v2").unlink()
 
     story.on_record = take_the_shim_away

@@ -26,6 +26,9 @@ REPLAY_CHUNK: Final = 200
 FAILING_S: Final = 60.0
 """A watch that fails for so long is deaf; shorter is a restart of the API server."""
 
+SILENT_TIMEOUTS: Final = 2
+"""A healthy watch is ended by the server within one timeout, and the next one begins at once."""
+
 
 class Feed:
     """Watches Pods, Jobs and Warning Events of `namespaces`, and all Nodes and RuntimeClasses.
@@ -82,7 +85,7 @@ class Feed:
         if progress.failing_since is not None and now - progress.failing_since > FAILING_S:
             return f"{progress.name}: failing for {now - progress.failing_since:.0f} s: {progress.error}"
         silent_s = now - progress.active_at
-        if silent_s > self._bounds.timeout_s + self._bounds.grace_s + FAILING_S:
+        if silent_s > SILENT_TIMEOUTS * self._bounds.timeout_s:
             return f"{progress.name}: the server has said nothing for {silent_s:.0f} s"
         return None
 

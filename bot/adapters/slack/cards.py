@@ -14,6 +14,7 @@ from datetime import datetime
 import structlog
 
 from bot.adapters.slack.api import GoneError, PostLostError, RefusedCardError, SlackApi
+from bot.adapters.slack.health import Health
 from bot.adapters.slack.threads import SlackThreads
 from bot.core.errors import BotError, InputError, TemporaryError, UnreachableError
 from bot.core.incident import Incident
@@ -70,6 +71,7 @@ class SlackCards:
         self._settings = settings
         self._channel = settings.channel
         self._threads = SlackThreads(api, post_interval_s)
+        self.health = Health()
         self._cards: dict[str, _CardState] = {}
         self._storms: dict[str, dict[IncidentId, Incident]] = defaultdict(dict)
         self._dirty: dict[str, None] = {}
@@ -206,6 +208,14 @@ class SlackCards:
         self._limited_until = asyncio.get_running_loop().time() + delay_s
 
     async def _send(self, state: _CardState) -> None:
+        try:
+            await self._send_latest(state)
+        except (TemporaryError, InputError) as error:
+            self.health.fails(str(error))
+            raise
+        self.health.works()
+
+    async def _send_latest(self, state: _CardState) -> None:
         async with state.lock:
             card = state.card
             try:

@@ -22,6 +22,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.adapters.slack.api import SlackApi
+from bot.adapters.slack.health import Health
 from bot.adapters.slack.people import People
 from bot.core.errors import BotError, TemporaryError, UnreachableError
 from bot.core.model import Actor, CardRef, IncidentId
@@ -92,6 +93,7 @@ class SlackSocket:
         self._retry_s = retry_s
         self._replies: set[asyncio.Task[None]] = set()
         self._client: SocketModeClient | None = None
+        self.health = Health("no socket was opened yet")
 
     async def run(self) -> None:
         """Connected or trying to, until cancelled. Without Slack the service goes on: the terminal answers too."""
@@ -100,6 +102,7 @@ class SlackSocket:
                 async with self.listen() as client:
                     await self._until_stuck(client)
             except BotError as error:
+                self.health.fails(str(error))
                 log.error("no Slack socket", error=str(error))
                 asked_s = error.retry_after_s if isinstance(error, TemporaryError) else None
                 await asyncio.sleep(asked_s or self._retry_s)
@@ -135,7 +138,10 @@ class SlackSocket:
             await asyncio.sleep(min(1.0, self._stuck_s / 4))
             if await client.is_connected() and not _any_done(client):
                 worked_at = loop.time()
-            elif loop.time() - worked_at >= self._stuck_s:
+                self.health.works()
+                continue
+            self.health.fails("the socket is closed and being opened again")
+            if loop.time() - worked_at >= self._stuck_s:
                 raise UnreachableError(f"no session worked for {self._stuck_s:g} s; connecting anew")
 
     async def _receive(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:

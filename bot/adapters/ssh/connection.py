@@ -16,6 +16,7 @@ from typing import Any
 import asyncssh
 import structlog
 
+from bot.adapters.ssh.failures import ConnectionLostError, Failures, OutputTooLargeError, counted
 from bot.adapters.ssh.trust import Address, Trust, changed_key, read_trust
 from bot.core.errors import BotError, PermanentError, UnreachableError
 from bot.core.settings import Ssh
@@ -28,14 +29,6 @@ FIRST_RETRY_S = 0.2
 SLOWEST_RETRY_S = 3.0
 STDERR_KEPT_BYTES = 8 * 1024
 CHUNK_BYTES = 64 * 1024
-
-
-class ConnectionLostError(UnreachableError):
-    """The connection was open and went away: nobody knows how far the remote line came."""
-
-
-class OutputTooLargeError(PermanentError):
-    """The remote line wrote more than the caller can use; the rest was not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +54,19 @@ class _Witness(asyncssh.SSHClient):
 
 class Connection:
     def __init__(
-        self, node: str, settings: Ssh, locate: Callable[[], Awaitable[Address]], connects: asyncio.Semaphore
+        self,
+        node: str,
+        settings: Ssh,
+        locate: Callable[[], Awaitable[Address]],
+        connects: asyncio.Semaphore,
+        failures: Failures,
     ) -> None:
-        """`locate` is asked for each connect: an address may change. `connects` is shared by all nodes."""
+        """`locate` is asked for each connect: an address may change. All nodes share `connects` and `failures`."""
         self.node = node
         self._settings = settings
         self._locate = locate
         self._connects = connects
+        self._failures = failures
         self._opening = asyncio.Lock()
         self._open: asyncssh.SSHClientConnection | None = None
 
@@ -78,6 +77,12 @@ class Connection:
         OutputTooLargeError.
         """
         connection = await self._opened()
+        with counted(self._failures):
+            return await self._run(connection, line, stdin, deadline_s, max_bytes)
+
+    async def _run(
+        self, connection: asyncssh.SSHClientConnection, line: str, stdin: bytes, deadline_s: float, max_bytes: int
+    ) -> Executed:
         try:
             async with asyncio.timeout(deadline_s):
                 return await _execute(connection, line, stdin, max_bytes)
@@ -112,12 +117,13 @@ class Connection:
     async def _opened(self) -> asyncssh.SSHClientConnection:
         async with self._opening:
             if self._open is None or self._open.is_closed():
-                self._open = await self._connect()
+                address = await self._locate()
+                with counted(self._failures):
+                    self._open = await self._connect(address)
             return self._open
 
-    async def _connect(self) -> asyncssh.SSHClientConnection:
+    async def _connect(self, address: Address) -> asyncssh.SSHClientConnection:
         """Connect within the bound, again after a refusal that passes (MaxStartups), with jitter."""
-        address = await self._locate()
         trust = await asyncio.to_thread(read_trust, self._settings, self.node, address)
         longest_s, paused_s = FIRST_RETRY_S, 0.0
         while True:

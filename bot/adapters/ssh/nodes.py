@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot.adapters.ssh.connection import Connection
+from bot.adapters.ssh.failures import no_failures
 from bot.adapters.ssh.request import STATE_DIR
 from bot.adapters.ssh.shell import SshShell
 from bot.adapters.ssh.trust import Address
@@ -32,6 +33,7 @@ class SshNodes:
         self._settings = settings
         self._resolve = resolve
         self._state_dir = state_dir
+        self.failures = no_failures()
         self._connects = asyncio.Semaphore(settings.max_connects)
         self._shared: dict[str, _Shared] = {}
 
@@ -40,7 +42,10 @@ class SshNodes:
         """Entering does not connect: the first question does, and raises what there is to raise."""
         shared = self._shared.get(node.name)
         if shared is None:
-            shared = _Shared(Connection(node.name, self._settings, lambda: self._locate(node), self._connects))
+            connection = Connection(
+                node.name, self._settings, lambda: self._locate(node), self._connects, self.failures
+            )
+            shared = _Shared(connection)
             self._shared[node.name] = shared
         shared.users += 1
         try:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from bot.adapters.ssh.connection import Connection, ConnectionLostError, OutputTooLargeError
+from bot.adapters.ssh.connection import Connection
+from bot.adapters.ssh.failures import ConnectionLostError, OutputTooLargeError
 from bot.adapters.ssh.output import shown_tail
 from bot.adapters.ssh.quote import check_argv
 from bot.adapters.ssh.request import DEADLINE_MARGIN_S, KILL_AFTER_S, Reply, ask, bounded_line, failure
