@@ -70,6 +70,11 @@ class Admin:
         except NotFoundError:
             return
 
+    async def delete_all(self, resource: Resource[Any], namespace: str = "") -> None:
+        """The whole collection, as `delete` does it with one."""
+        options = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
+        await self._send(Call("delete", resource, namespace), "DELETE", options)
+
     async def _send(
         self,
         call: Call[Any],

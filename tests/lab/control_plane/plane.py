@@ -41,6 +41,11 @@ class ControlPlane:
     def admin_kubeconfig(self) -> Path:
         return self.folder / "admin.kubeconfig"
 
+    @property
+    def bot_kubeconfig(self) -> Path:
+        """Written by `populate`."""
+        return self.folder / "imsbot.kubeconfig"
+
     async def start(self) -> None:
         """Returns when the API server is ready and its controllers run. Raises LabError.
 
@@ -87,9 +92,8 @@ class ControlPlane:
         """Credentials of that node's kubelet."""
         return self._credentials(f"system:node:{name}", self.folder / f"{name}.kubeconfig", ("system:nodes",))
 
-    def token_kubeconfig(self, name: str, token: str) -> Path:
-        """Credentials of whoever has that token, as NAME.kubeconfig."""
-        return with_token(self.folder / f"{name}.kubeconfig", self.server, self._authority.certificate, token)
+    def write_bot_kubeconfig(self, token: str) -> None:
+        with_token(self.bot_kubeconfig, self.server, self._authority.certificate, token)
 
     def _credentials(self, user: str, file: Path, groups: tuple[str, ...] = ()) -> Path:
         issued = self._authority.for_client(user, groups)

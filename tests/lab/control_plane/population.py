@@ -6,7 +6,6 @@ The bot's part is `deploy/rbac.yaml` itself, so that the lab proves the file tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -40,15 +39,15 @@ _KINDS: Final[Mapping[str, Resource[Any]]] = {
 }
 
 
-async def populate(plane: ControlPlane) -> Path:
-    """The bot's kubeconfig, with a token that is good for a day. What is there already stays."""
+async def populate(plane: ControlPlane) -> None:
+    """What is there already stays. The bot gets a token that is good for a day."""
     async with administrator(plane.admin_kubeconfig) as admin:
         for document in (_namespace(IMS_NAMESPACE), *yaml.safe_load_all(RBAC.read_text())):
             await _create(admin, document)
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": SERVICE_ACCOUNT}}
         await _create(admin, {**account, "metadata": {"name": SERVICE_ACCOUNT, "namespace": IMS_NAMESPACE}})
         await until(lambda: admin.find(_KINDS["ServiceAccount"], "default", IMS_NAMESPACE), _SETTLED_S)
-        return plane.token_kubeconfig(BOT, await _token(admin))
+        plane.write_bot_kubeconfig(await _token(admin))
 
 
 async def _create(admin: Admin, document: dict[str, Any]) -> None:

@@ -1,0 +1,66 @@
+"""One lab for the whole run, put back before each test that tells a story on it.
+
+IMSBOT_LAB_NUMBER is the number of its network, 1 when it is not set: a lab that `make lab` has started is 0.
+IMSBOT_LAB_KEEP leaves the lab standing after the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.cluster import Lab, prepare_lab
+from tests.lab.node import Network
+from tests.lab.remains import Remains
+from tests.lab.story import Story
+
+NUMBER = int(os.environ.get("IMSBOT_LAB_NUMBER", "1"))
+STATE = Path(__file__).parents[2] / f"build/lab-test-{NUMBER}"
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[Network]:
+    """Of this run alone."""
+    STATE.parent.mkdir(exist_ok=True)
+    with STATE.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pytest.fail(f"lab {NUMBER} belongs to another run; set IMSBOT_LAB_NUMBER to another number up to 15")
+        yield Network(NUMBER)
+
+
+@pytest.fixture(scope="session")
+def running_lab(network: Network) -> Iterator[Lab]:
+    """Nothing of it belongs to an event loop."""
+    remains = Remains(STATE, network)
+    asyncio.run(remains.remove())
+    try:
+        yield asyncio.run(_start(network))
+    finally:
+        if not os.environ.get("IMSBOT_LAB_KEEP"):
+            asyncio.run(remains.remove())
+
+
+async def _start(network: Network) -> Lab:
+    lab = await prepare_lab(STATE, network)
+    await lab.start()
+    return lab
+
+
+@pytest.fixture
+async def lab(running_lab: Lab) -> Lab:
+    """Three Ready workers without Kata."""
+    await running_lab.reset()
+    return running_lab
+
+
+@pytest.fixture
+async def story(lab: Lab, tmp_path: Path) -> AsyncIterator[Story]:
+    async with Story(lab, tmp_path) as story:
+        yield story
