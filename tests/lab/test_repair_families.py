@@ -121,6 +121,27 @@ async def test_two_workers_are_repaired_one_after_the_other(story: Story) -> Non
     assert [] == await story.complaints()
 
 
+async def test_the_whole_chain_from_a_missing_runtime_class_to_a_bare_worker_takes_one_click_each(
+    story: Story,
+) -> None:
+    """One failure hides the next: the API rejects the pod, and then the worker cannot start it."""
+    await put_all(story, {BROKEN: BARE})
+    await story.label(BROKEN, value=None)
+    await story.delete_runtime_class()
+    await story.begin()
+    job = await story.create_job(kata_job("customize", node=BROKEN))
+
+    await story.approve("runtimeclass-missing")
+    assert "Healed" == (await story.settled("runtimeclass-missing")).state
+    await story.label(BROKEN)
+    await story.approve(BROKEN)
+    ended = await story.settled(BROKEN)
+
+    assert "Healed" == ended.state, ended.shown
+    await story.completed(job)
+    assert [] == await story.complaints()
+
+
 async def put_all(story: Story, states: dict[str, NodeState]) -> None:
     """Each worker into its state, ready where none is given, and labelled as CSM labels it."""
     for name, worker in story.lab.workers.items():
