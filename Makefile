@@ -10,6 +10,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # What the sandbox's simulated nodes and the Slack page's test need from Debian.
 DEBIAN := openssh-server openssh-client bubblewrap containerd xz-utils zstd curl procps util-linux chromium fonts-dejavu-core fonts-lato fonts-noto-color-emoji python3 python3-venv
+# What the lab needs beside that; its programs are built from Go modules.
+LAB_DEBIAN := mmdebstrap systemd-container iproute2 util-linux xz-utils zstd
+LAB_PROGRAMS := mmdebstrap systemd-nspawn ip setsid nsenter xz zstd
 PROGRAMS := sshd ssh-keygen bwrap containerd xz zstd curl pgrep nsenter setpriv chromium
 
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -29,18 +32,22 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-.PHONY: debian
-debian:
+.PHONY: debian lab-debian
+debian: WANTED := $(PROGRAMS)
+debian: PACKAGES := $(DEBIAN)
+lab-debian: WANTED := $(LAB_PROGRAMS)
+lab-debian: PACKAGES := $(LAB_DEBIAN)
+debian lab-debian:
 	@missing=""
-	for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done
+	for program in $(WANTED); do command -v $$program >/dev/null || missing="$$missing $$program"; done
 	{ command -v $(PYTHON) || command -v python3; } >/dev/null && $$(command -v $(PYTHON) || command -v python3) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"
 	[ -z "$$missing" ] && exit 0
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	  echo "installing Debian packages (missing:$$missing)"
 	  apt-get update -qq
-	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null
 	else
-	  echo "missing:$$missing. As root: apt-get install --no-install-recommends $(DEBIAN)" >&2; exit 1
+	  echo "missing:$$missing. As root: apt-get install --no-install-recommends $(PACKAGES)" >&2; exit 1
 	fi
 
 .PHONY: demo
@@ -54,6 +61,18 @@ test: setup lint ## Run every test
 .PHONY: bench
 bench: setup ## Measure beside kopf, Ansible and bare SSH; PART=events|rss runs one part
 	@$(PY) -m tests.bench $(PART)
+
+.PHONY: lab
+lab: setup lab-debian ## Start a real cluster of three workers and say how to use it (root)
+	@$(PY) -m tests.lab up
+
+.PHONY: lab-down
+lab-down: setup ## Take that cluster away
+	@$(PY) -m tests.lab down
+
+.PHONY: lab-test
+lab-test: setup lab-debian ## Run the end-to-end tests on a cluster of their own (root)
+	@$(PY) -m pytest tests/lab
 
 .PHONY: lint
 lint: setup ## Style, types and layers

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,11 @@ def test_the_map_names_what_exists() -> None:
     assert bot.__doc__ is not None
     for name in re.findall(r"\b(?:core|engine|adapters|steps)/[a-z_/]+", bot.__doc__):
         assert (BOT / name).is_dir() or (BOT / f"{name}.py").is_file(), name
+
+
+def test_every_test_but_the_lab_s_is_run_when_pytest_is_given_no_path() -> None:
+    root = BOT.parent
+    listed = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["testpaths"]
+    found = {path.relative_to(root) for path in (root / "tests").rglob("test_*.py")}
+    left_out = [path for path in found if not any(path.is_relative_to(each) for each in [*listed, "tests/lab"])]
+    assert [] == left_out

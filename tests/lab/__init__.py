@@ -1,0 +1,17 @@
+"""The lab: a real API server, kubelet, containerd, systemd and sshd on one machine, and the bot proven on them.
+
+It needs root on Debian 12, no KVM, no container registry, and no internet but the package registries.
+
+    programs, toolchain, cache   what is built from Go modules, with which Go, and where it is kept
+    control_plane                etcd and Kubernetes, and what every cluster of the lab holds
+    node                         the workers: systemd containers
+    kata                         the stand-in for Kata: releases, mirror, jobs, broken states
+    cluster                      control plane and three workers as one thing
+    remains                      what of a lab is on the host, and taking it away
+    daemon, host                 programs that outlive their starter; programs that are called to the end
+    admin                        the administrator's hand on the API server
+    story                        one story on a running lab: bot, Slack, mirror
+    test_*                       end to end (`make lab-test`)
+
+By hand: `make lab`, `make lab-down`, or `python -m tests.lab --help`.
+"""
