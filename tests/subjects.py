@@ -16,11 +16,10 @@ from pathlib import Path
 import asyncssh
 
 from bot.core.settings import Ssh
-from tests.lab.node import Containerd, Network, Worker, prepare
-from tests.lab.programs import Programs
+from tests.lab.node import Network, Worker
+from tests.lab.node.alone import NAME, lone_worker
 from tests.sandbox.nodes import BARE, Node, Nodes
 
-NAME = "ncn-w001"
 REAL = os.environ.get("IMSBOT_TEST_WORKER")
 
 
@@ -87,13 +86,8 @@ async def _simulated(directory: Path) -> AsyncIterator[Subject]:
 
 @asynccontextmanager
 async def _real(directory: Path, network: Network) -> AsyncIterator[Subject]:
-    worker = Worker(await prepare(directory, network, Programs(), (Containerd.V1_6,)), NAME, 1)
-    try:
-        await worker.reset()
+    async with lone_worker(directory, network) as worker:
         yield _Real(worker, directory / "known_hosts")
-    finally:
-        await worker.remove()
-        await network.down()
 
 
 class _Simulated(Subject):

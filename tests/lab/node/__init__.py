@@ -1,6 +1,7 @@
 """The lab's workers: systemd containers with a real kubelet, containerd and sshd. They need root and no KVM.
 
 worker     one of them under one name: what tests use
+alone      one without a cluster, for tests that need no kubelet
 kit        what all workers of a lab share, and where it comes from
 machine    the container that boots, and its power switch
 rootfs     its disk: a Debian root for all, an overlay for each
@@ -10,7 +11,6 @@ network    bridge, network namespaces, cables
 cgroups    a tree of control groups per worker
 images     busybox as the images of a cluster without a registry
 identity   the keys of logins and hosts
-host       programs of the host
 """
 
 from tests.lab.host import LabError

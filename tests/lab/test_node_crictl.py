@@ -1,0 +1,76 @@
+"""The lab's `crictl` says what the bot and an operator rely on, in the words and the JSON of Kubernetes' own."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from bot.core.facts import runtime
+from bot.core.facts.frame import Output
+from tests.lab.kata.jobs import JOB_IMAGE
+from tests.lab.node import Containerd, Network, Setup, Worker
+from tests.lab.node.alone import lone_worker
+from tests.lab.node.images import SANDBOX_IMAGE
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+CONFIG = '{"metadata":{"name":"s","namespace":"imsbot","uid":"u","attempt":1},"log_directory":"/tmp","linux":{}}'
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=[Setup(), Setup(Containerd.V1_7), Setup(Containerd.V2, schema=3)],
+    ids=lambda setup: setup.containerd,
+)
+async def worker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Worker]:
+    async with lone_worker(tmp_path_factory.mktemp("lab"), Network(12), Containerd) as worker:
+        await worker.reset(request.param)
+        yield worker
+
+
+async def test_the_bots_question_is_answered(worker: Worker) -> None:
+    code, out, err = await worker.try_run(f"f() {{ {runtime.COMMAND}\n}}; f")
+    answer = runtime.parse(Output(runtime.NAME, code, out.encode(), err))
+    assert runtime.Runtime(crictl=True, ready=True, handlers=frozenset({"runc"}), words="") == answer
+
+
+async def test_a_sandbox_is_started_listed_inspected_and_removed(worker: Worker) -> None:
+    started = (await worker.run(f"echo '{CONFIG}' > /tmp/s.json; crictl --timeout 20s runp /tmp/s.json")).strip()
+    listed = json.loads(await worker.run("crictl pods --name '^s$' --namespace imsbot -o json"))["items"]
+    assert [(started, "SANDBOX_READY", "")] == [
+        (each["id"], each["state"], each["runtimeHandler"]) for each in listed
+    ]
+    inspected = json.loads(await worker.run(f"crictl inspectp {started}"))
+    assert (started, "runc") == (inspected["status"]["id"], inspected["info"]["runtimeType"].split(".")[2])
+    assert "Ready" in await worker.run("crictl pods")
+    assert f"Stopped sandbox {started}\n" == await worker.run(f"crictl stopp {started}")
+    assert f"Removed sandbox {started}\n" == await worker.run(f"crictl rmp {started}")
+    assert "" == await worker.run("crictl pods -q")
+
+
+async def test_images_lie_on_the_worker_without_a_registry(worker: Worker) -> None:
+    images = json.loads(await worker.run("crictl images -o json"))["images"]
+    assert {SANDBOX_IMAGE, JOB_IMAGE} == {tag for image in images for tag in image["repoTags"]}
+
+
+async def test_a_handler_that_is_not_there_is_refused_in_containerds_words(worker: Worker) -> None:
+    code, out, err = await worker.try_run(f"echo '{CONFIG}' > /tmp/s.json; crictl runp -r kata-qemu /tmp/s.json")
+    assert (1, "") == (code, out)
+    assert "level=fatal" in err
+    assert "run pod sandbox: rpc error: code = Unknown desc = " in err
+    assert r"no runtime for \"kata-qemu\" is configured" in err
+
+
+async def test_nobody_at_the_socket_is_said(worker: Worker) -> None:
+    code, _, err = await worker.try_run("crictl --runtime-endpoint unix:///run/nobody.sock --timeout 1s info")
+    assert 1 == code
+    assert r"validate CRI v1 runtime API for endpoint \"unix:///run/nobody.sock\"" in err
+
+
+@pytest.mark.parametrize("command", ["frobnicate", "", "runp", "stopp", "pods --state sideways"])
+async def test_what_it_does_not_know_it_refuses(worker: Worker, command: str) -> None:
+    code, out, err = await worker.try_run(f"crictl {command}")
+    assert (1, "", True) == (code, out, "level=fatal" in err)
