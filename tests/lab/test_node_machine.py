@@ -1,4 +1,4 @@
-"""A worker of the lab as a machine: what boots, what a power cut and a reset leave, and that nothing of it remains."""
+"""A worker of the lab as a machine: what boots, what power cuts and resets leave, and that nothing remains."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,7 @@ from tests.lab.node.cgroups import hierarchies
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NETWORK = Network(14)
+SANDBOX = '{"metadata":{"name":"s","namespace":"imsbot","uid":"u","attempt":1},"log_directory":"/tmp","linux":{}}'
 STARTER = textwrap.dedent(
     """
     import asyncio, sys
@@ -45,7 +46,7 @@ async def worker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Work
 
 async def login(worker: Worker, known_hosts: Path, command: str) -> str:
     """Output of a command over a verified SSH login."""
-    known_hosts.write_text(worker.known_hosts)
+    await asyncio.to_thread(known_hosts.write_text, worker.known_hosts)
     async with asyncssh.connect(
         worker.address,
         username="root",
@@ -135,7 +136,7 @@ async def test_it_comes_back_when_it_is_rebooted_from_inside(worker: Worker) -> 
     before = await worker.run("cat /proc/sys/kernel/random/boot_id")
     await worker.run("systemctl reboot")
     async with asyncio.timeout(20):
-        while await boot_id(worker) in ("", before):
+        while await boot_id(worker) in ("", before):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.2)
 
 
@@ -182,18 +183,15 @@ async def test_whoever_comes_later_finds_and_removes_what_a_killed_starter_left(
     assert b"up\n" == await starter.stdout.readline()
     starter.kill()
     await starter.communicate()
-    remains = await traces(network)
+    remains = await traces(network, tmp_path)
     async with lone_worker(tmp_path, network) as worker:
         assert "on\n" == await worker.run("echo on")
-    assert (True, []) == (bool(remains), await traces(network))
+    assert (True, []) == (bool(remains), await traces(network, tmp_path))
 
 
 async def start_sandbox(worker: Worker) -> str:
     """Its id. It outlives the command that starts it."""
-    config = (
-        '{"metadata":{"name":"s","namespace":"imsbot","uid":"u","attempt":1},"log_directory":"/tmp","linux":{}}'
-    )
-    return (await worker.run(f"echo '{config}' > /tmp/s.json; crictl --timeout 20s runp /tmp/s.json")).strip()
+    return (await worker.run(f"echo '{SANDBOX}' > /tmp/s.json; crictl --timeout 20s runp /tmp/s.json")).strip()
 
 
 async def boot_id(worker: Worker) -> str:
@@ -209,15 +207,19 @@ async def reach(worker: Worker) -> None:
     await writer.wait_closed()
 
 
-async def traces(network: Network) -> list[str]:
-    """What of a lab's workers is on the host."""
+async def traces(network: Network, state: Path) -> list[str]:
+    """What of a lab's workers is on the host, but for files in its folder."""
     _, links, _ = await try_call("ip", "-brief", "link")
-    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    ours = [line for line in links.splitlines() if line.startswith(network.bridge)]
+    return [*ours, *await asyncio.to_thread(traces_in_files, network, state)]
+
+
+def traces_in_files(network: Network, state: Path) -> list[str]:
     folders = [hierarchy / network.bridge for hierarchy in hierarchies()]
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
     return [
-        *(line for line in links.splitlines() if line.startswith(network.bridge)),
         *(str(path) for path in Path("/run/netns").glob(f"{network.bridge}-*")),
         *(str(path) for path in Path("/run/systemd/nspawn").glob(f"*/{network.bridge}-*")),
-        *(line for line in mounts if f"/{network.bridge}" in line),
+        *(line for line in mounts if str(state) in line),
         *(str(folder) for folder in folders if folder.exists()),
     ]
