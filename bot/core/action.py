@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from bot.core.fate import JobFate
+
 
 class Command(Struct, frozen=True):
     """One mutating command for a node. It runs as a named transient unit (design.md invariant 6)."""
@@ -75,7 +77,18 @@ class DeleteCanary(Struct, frozen=True, tag="delete-canary"):
     name: str
 
 
-ApiChange = CreateRuntimeClass | SetCordon | SetLabel | CreateCanary | DeleteCanary
+class RestartDaemonSet(Struct, frozen=True, tag="restart-daemonset"):
+    """Roll a DaemonSet's pods anew, as `kubectl rollout restart` does.
+
+    `occasion` becomes an annotation of its pod template: the same one again changes nothing.
+    """
+
+    namespace: str
+    name: str
+    occasion: str
+
+
+ApiChange = CreateRuntimeClass | SetCordon | SetLabel | CreateCanary | DeleteCanary | RestartDaemonSet
 
 
 class Verdict(StrEnum):
@@ -91,6 +104,8 @@ class Done(Struct, frozen=True, tag="done"):
 
     evidence: str
     verdict: Verdict | None = None
+    jobs: tuple[JobFate, ...] | None = None
+    """What became of the jobs that the repair is for, as far as the step has looked."""
 
 
 class Run(Struct, frozen=True, tag="run"):

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.core.action import ApiChange, Command, Outcome, Verdict
+from bot.core.fate import JobFate
 from bot.core.model import (
     Actor,
     CardRef,
@@ -135,6 +136,7 @@ class StepEnded(Record, frozen=True, tag="step-ended"):
     evidence: str
     verdict: Verdict | None = None
     undo: bool = False
+    jobs: tuple[JobFate, ...] | None = None
 
 
 class Failed(Record, frozen=True, tag="failed"):

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from bot.core import entries as e
 from bot.core.action import Outcome, Verdict
+from bot.core.fate import JobFate
 from bot.core.model import (
     Actor,
     CardRef,
@@ -53,6 +54,7 @@ class StepProgress:
     ended: datetime | None = None
     evidence: str = ""
     verdict: Verdict | None = None
+    jobs: tuple[JobFate, ...] | None = None
     acts: tuple[e.Intended, ...] = ()
     outcomes: tuple[tuple[int, Outcome], ...] = ()
     """(seq, outcome) of its ended acts."""

@@ -177,7 +177,12 @@ def _step_after(step: StepProgress, record: e.StepBegan | e.Intended | e.Ended |
             return replace(step, outcomes=(*step.outcomes, (seq, outcome)))
         case e.StepEnded(name=name) if name == step.planned.name:
             return replace(
-                step, state=StepState.DONE, ended=record.at, evidence=record.evidence, verdict=record.verdict
+                step,
+                state=StepState.DONE,
+                ended=record.at,
+                evidence=record.evidence,
+                verdict=record.verdict,
+                jobs=record.jobs,
             )
         case _:
             return step

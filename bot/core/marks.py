@@ -19,6 +19,10 @@ INCIDENT_LABEL = "ims-remediation-bot/incident"
 """On the canary pod: the incident's id."""
 
 
+RESTARTED = "ims-remediation-bot/restarted-for"
+"""On the pod template of a DaemonSet that we had rolled anew: what for."""
+
+
 def hold_reason(node: Node) -> str | None:
     """Why a person wants the node left alone; `None` when nobody does."""
     reason = node.metadata.annotation(HOLD)

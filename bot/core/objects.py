@@ -207,6 +207,10 @@ class Job(Obj, frozen=True):
         ends = {"Complete", "Failed"}
         return any(c.type in ends and c.status == "True" for c in self.status.conditions or ())
 
+    @property
+    def failed(self) -> bool:
+        return any(c.type == "Failed" and c.status == "True" for c in self.status.conditions or ())
+
 
 class Taint(Obj, frozen=True):
     key: str = ""

@@ -4,10 +4,18 @@ from datetime import datetime
 
 from bot.core.action import Verdict
 from bot.core.entries import Closed
+from bot.core.fate import Fate, JobFate, owners_part
 from bot.core.incident import Incident, Phase
-from bot.core.model import Result
+from bot.core.model import Result, Verb
 
-REBUILD = "A rebuild of the node loses the repair: the node image must carry it."
+REBUILD = (
+    "It survives a reboot, but a rebuild or upgrade of the node loses it: to make it last, put it into the "
+    "worker's image, which also renders containerd's configuration at first boot."
+)
+"""domain.md 2.2: the root is a persistent overlay, and the files come from the NCN image."""
+
+_ON_DISK = frozenset({Verb.INSTALL, Verb.LINK, Verb.CONFIGURE, Verb.TUNE})
+"""A rebuilt worker is labelled by its own first boot, and a RuntimeClass is none of the node's."""
 
 
 def closing(incident: Incident, now: datetime, evidence: str = "") -> Closed:
@@ -45,19 +53,30 @@ def _restored(i: Incident) -> str:
     else:
         cause = f"stopped by {i.abort.user}" if i.abort else "stopped"
     undone = "everything was put back" if i.undo else "nothing had been changed"
-    return f"The repair did not succeed ({cause}); {undone}."
+    doubts = [step.evidence for step in i.undo if step.verdict is Verdict.INCONCLUSIVE]
+    but = f", but: {'; '.join(doubts)}" if doubts else ""
+    waiting = " What hangs starts by itself once the cause is mended, or its owner deletes and submits it again."
+    return f"The repair did not succeed ({cause}); {undone}{but}.{waiting if i.sightings else ''}"
 
 
 def _repaired(i: Incident) -> tuple[Result, str]:
-    changed = any(step.acts for step in i.steps)
-    lasting = f" {REBUILD}" if changed and i.target.node else ""
+    changed = any(step.acts and step.planned.verb in _ON_DISK for step in i.steps)
+    told = " ".join(part for part in (_owners(i), REBUILD if changed else "") if part)
     if i.verdict is Verdict.INCONCLUSIVE:
         doubts = "; ".join(s.evidence for s in i.steps if s.verdict is Verdict.INCONCLUSIVE)
-        return Result.UNPROVEN, f"The repair is in place, but the proof was inconclusive: {doubts}.{lasting}"
-    jobs = [s.job_name for s in i.sightings if s.job_name]
-    owner = f" Nothing to do for the owner of {', '.join(dict.fromkeys(jobs))}." if jobs else ""
+        return Result.UNPROVEN, f"The repair is in place, but in doubt: {_sentence(doubts)} {told}".rstrip()
     proof = next((s.evidence for s in reversed(i.steps) if s.verdict is Verdict.PROVEN), "")
-    return Result.HEALED, f"{_sentence(proof or i.steps[-1].evidence)}{owner}{lasting}"
+    return Result.HEALED, f"{_sentence(proof or i.steps[-1].evidence)} {told}".rstrip()
+
+
+def _owners(i: Incident) -> str:
+    """A RuntimeClass is proven by the jobs that got their pods; of a node's jobs the last step knows."""
+    jobs = [s.job_name for s in i.sightings if s.job_name]
+    reported = next((step.jobs for step in reversed(i.steps) if step.jobs is not None), None)
+    if reported is None and i.target.node is None:
+        proven = i.verdict is Verdict.PROVEN
+        reported = tuple(JobFate(job, Fate.RUNS if proven else Fate.WAITS) for job in jobs)
+    return owners_part(jobs, reported or ())
 
 
 def _sentence(text: str) -> str:

@@ -27,6 +27,18 @@ def is_live(pod: Pod) -> bool:
     return pod.metadata.deletion_timestamp is None and pod.status.phase in ("Pending", "Running")
 
 
+def is_ready(pod: Pod) -> bool:
+    condition = pod.status.condition("Ready")
+    return pod.metadata.deletion_timestamp is None and condition is not None and condition.status == "True"
+
+
+def daemonset_of(pod: Pod) -> str | None:
+    """`namespace/name` of the DaemonSet that controls the pod."""
+    owners = pod.metadata.owner_references or ()
+    names = (owner.name for owner in owners if owner.controller and owner.kind == "DaemonSet")
+    return next((f"{pod.metadata.namespace}/{name}" for name in names), None)
+
+
 def bound_at(pod: Pod) -> datetime | None:
     """Since when it waits for its sandbox on its node (UTC); `None` while it has no node."""
     if not pod.spec.node_name:

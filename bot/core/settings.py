@@ -15,6 +15,8 @@ from bot.core.model import Mode
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SlackId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2,20}$")]
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9][-a-z0-9]{0,62}/[a-z0-9][-a-z0-9.]{0,252}$")]
+"""`namespace/name`."""
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 RemotePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/+-]+$")]
 
@@ -207,6 +209,10 @@ class Restart(Section):
     """The node restores its old configuration by itself after this time unless the bot disarms it."""
     healthy_s: Seconds = 60
     """How long containerd may take to be active with its CRI plugin up."""
+    reconnect: tuple[ObjectName, ...] = ("services/sonar-jobs-watcher",)
+    """DaemonSets that mount containerd's socket file: rolled anew where a restart has left them a dead one."""
+    settle_s: Seconds = 300
+    """How long the node's DaemonSet pods may take to be Ready again; a rollout goes from node to node."""
 
 
 class Checks(Section):

@@ -22,7 +22,7 @@ from bot.engine.parts import Parts
 from bot.engine.ports import Lease, NodeShell
 from bot.engine.runner import Runner, StepFailed, Stopping, TakenOver
 from bot.steps import decode
-from bot.steps.planner import undo_plan
+from bot.steps.undo_plan import undo_plan
 
 log = structlog.get_logger(__name__)
 

@@ -118,10 +118,15 @@ class Runner:
 
     async def _do(self, name: str, progress: StepProgress, action: Action, facts: Facts) -> None:
         match action:
-            case Done(evidence=evidence, verdict=verdict):
+            case Done(evidence=evidence, verdict=verdict, jobs=jobs):
                 await self._owner.record(
                     e.StepEnded(
-                        at=self._owner.now(), name=name, evidence=evidence, verdict=verdict, undo=self._undoing
+                        at=self._owner.now(),
+                        name=name,
+                        evidence=evidence,
+                        verdict=verdict,
+                        undo=self._undoing,
+                        jobs=jobs,
                     )
                 )
             case Fail():

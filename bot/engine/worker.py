@@ -26,7 +26,8 @@ from bot.engine.planning import Planning
 from bot.engine.question import Question
 from bot.engine.repair import Repair
 from bot.engine.telling import Telling
-from bot.steps.planner import Nothing, undo_plan
+from bot.steps.planner import Nothing
+from bot.steps.undo_plan import undo_plan
 from bot.views.log_line import describe_entry
 
 log = structlog.get_logger(__name__)

@@ -4,43 +4,34 @@ Blockers come first; then every verb says whether it is needed; then the order o
 that the matched rules do not allow makes the whole plan a diagnosis: half a repair is none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.core.facts import NodeFacts
 from bot.core.marks import cordoned_by
-from bot.core.model import Blocker, Diagnosis, Plan, TargetKind, Verb
+from bot.core.model import Blocker, Diagnosis, Plan, TargetKind
 from bot.core.names import canary_name
 from bot.core.plan import digest
 from bot.core.policy import Checked, before_steps, family_of, preflight
-from bot.steps import choose_install, configure, label, link, restart, runtimeclass, tune
+from bot.steps import (
+    choose_install,
+    configure,
+    label,
+    link,
+    reconnect,
+    restart,
+    runtimeclass,
+    tune,
+    verify_daemonsets,
+)
 from bot.steps.configure import QEMU
 from bot.steps.cordon import Cordon
-from bot.steps.registry import decode
 from bot.steps.situation import CannotRepairError, Situation
 from bot.steps.step import Step
 from bot.steps.uncordon import Uncordon
 from bot.steps.verify_canary import CleanUpCanary, VerifyCanary
 from bot.steps.verify_rescued import VerifyRescued
 from bot.steps.verify_sandbox import VerifySandbox
-
-_GIVEN_BACK = ("undo-verify", "undo-label", "uncordon")
-_MARKING = frozenset({Verb.CORDON, Verb.LABEL, Verb.VERIFY})
-"""Verbs of the steps that those undo. A release reads no other step: one of another version is in nobody's way."""
-_UNDO_ORDER = (
-    "cordon",
-    "undo-verify",
-    "undo-label",
-    "undo-configure",
-    "undo-restart",
-    "undo-tune",
-    "undo-link",
-    "undo-install",
-    "uncordon",
-)
-"""The restored configuration is loaded before the shim goes: containerd resolves shims when it reloads
-(kata-failures.md 5, #12761)."""
-
 
 _UNLIKE_THE_PROCEDURE = (
     "every step of the procedure is planned; one whose end state is there already ends at once",
@@ -88,21 +79,6 @@ def needed(s: Situation) -> tuple[Step, ...]:
     return tuple(step for step in steps if not step.reads_only)
 
 
-def undo_plan(plan: Plan, acted: Sequence[str], *, release: bool = False) -> tuple[Step, ...]:
-    """What gives back what the steps named in `acted` may have changed.
-
-    With `release` only the cordon, the label and the canary. Each of these steps finds out by itself whether there
-    is anything to give back.
-    """
-    touched = [p for p in plan.steps if p.name in acted and (not release or p.verb in _MARKING)]
-    undoing = [undo for p in touched for undo in decode(p).undo()]
-    steps = {step.name: step for step in undoing if not release or step.name in _GIVEN_BACK}
-    if "undo-restart" in steps:
-        planned = [decode(p) for p in plan.steps]
-        steps |= {step.name: step for step in planned if isinstance(step, Cordon | Uncordon)}
-    return tuple(sorted(steps.values(), key=lambda step: _UNDO_ORDER.index(step.name)))
-
-
 def _node_steps(s: Situation) -> tuple[list[Step], tuple[str, ...]]:
     """Raises CannotRepairError."""
     configured = configure.propose(s)
@@ -124,6 +100,8 @@ def _node_steps(s: Situation) -> tuple[list[Step], tuple[str, ...]]:
         _cordon(s) if cordoned else None,
         *on_disk,
         restarted,
+        *(reconnect.propose(s) if restarted else ()),
+        verify_daemonsets.propose(s) if restarted else None,
         sandbox,
         created,
         labelled,

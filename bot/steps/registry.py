@@ -8,6 +8,7 @@ from bot.steps.cordon import Cordon
 from bot.steps.install import Install, Uninstall
 from bot.steps.label import Label, Unlabel
 from bot.steps.link import Link, Unlink
+from bot.steps.reconnect import Reconnect
 from bot.steps.restart import Restart, RestartBack
 from bot.steps.restore import Restore
 from bot.steps.runtimeclass import CreateClass, VerifyAdmitted
@@ -16,6 +17,7 @@ from bot.steps.step import Step
 from bot.steps.tune import Tune
 from bot.steps.uncordon import Uncordon
 from bot.steps.verify_canary import CleanUpCanary, VerifyCanary
+from bot.steps.verify_daemonsets import VerifyDaemonSets
 from bot.steps.verify_rescued import VerifyRescued
 from bot.steps.verify_sandbox import VerifySandbox
 
@@ -30,6 +32,8 @@ AnyStep = (
     | Restore
     | Restart
     | RestartBack
+    | Reconnect
+    | VerifyDaemonSets
     | Cordon
     | Uncordon
     | Label

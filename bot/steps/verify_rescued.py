@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from bot.core.action import Action, Done, Fail, Verdict, Wait
 from bot.core.facts import Facts
+from bot.core.fate import is_dead, job_fates
 from bot.core.model import Family, Verb
 from bot.core.objects import Pod
 from bot.core.pods import has_sandbox
@@ -42,7 +43,7 @@ class VerifyRescued(Step, frozen=True, kw_only=True, tag="verify-rescued"):
         return {"rescued": "running"}
 
     def next(self, facts: Facts) -> Action:
-        pods = facts.cluster.rescued
+        pods = [pod for pod in facts.cluster.rescued if not is_dead(pod)]
         if not pods:
             return self._without_pods(facts)
         hanging = [pod for pod in pods if not has_sandbox(pod)]
@@ -56,7 +57,7 @@ class VerifyRescued(Step, frozen=True, kw_only=True, tag="verify-rescued"):
         names = ", ".join(pod.metadata.name for pod in pods)
         if facts.now < until:
             return Wait(until + timedelta(seconds=1), f"{names} started; the failure must stay away until then")
-        return Done(f"{names} started by itself after the repair", Verdict.PROVEN)
+        return _done(facts, f"{names} started by itself after the repair", Verdict.PROVEN)
 
     def _wait_for(self, hanging: list[Pod], facts: Facts) -> Action:
         until = facts.began + timedelta(seconds=self.timeout_s)
@@ -66,18 +67,23 @@ class VerifyRescued(Step, frozen=True, kw_only=True, tag="verify-rescued"):
         again = newest_failure(facts, facts.cluster.rescued_events, self.families)
         if again is not None:
             return Fail(f"{names} still fails in the same way: {again.message}", Verdict.DISPROVEN)
-        return Done(f"{names} did not start within {self.timeout_s:g} s, for another reason", Verdict.INCONCLUSIVE)
+        why = f"{names} did not start within {self.timeout_s:g} s, for another reason"
+        return _done(facts, why, Verdict.INCONCLUSIVE)
 
     def _without_pods(self, facts: Facts) -> Action:
         """No pod was admitted yet, or they are gone: their Jobs know."""
         waiting = [job for job in facts.cluster.rescued_jobs if not job.finished]
         if not waiting:
-            return Done("no job is waiting any more: they ended or were deleted meanwhile")
+            return _done(facts, "no job is waiting any more: they ended or were deleted meanwhile")
         until = facts.began + timedelta(seconds=self.timeout_s)
         names = ", ".join(job.metadata.name for job in waiting)
         if facts.now < until:
             return Wait(until, f"{names} has no pod yet")
-        return Done(f"{names} got no pod within {self.timeout_s:g} s", Verdict.INCONCLUSIVE)
+        return _done(facts, f"{names} got no pod within {self.timeout_s:g} s", Verdict.INCONCLUSIVE)
+
+
+def _done(facts: Facts, evidence: str, verdict: Verdict | None = None) -> Done:
+    return Done(evidence, verdict, job_fates(facts.cluster.rescued_jobs, facts.cluster.rescued))
 
 
 def _starts(pod: Pod) -> Iterator[datetime]:

@@ -18,6 +18,10 @@ class Namespace(Struct, frozen=True):
     metadata: Meta
 
 
+class DaemonSet(Struct, frozen=True):
+    metadata: Meta
+
+
 class Version(Struct, frozen=True, rename="camel"):
     """What `/version` says; it is readable without any permission."""
 
@@ -42,6 +46,7 @@ PODS = Resource(Pod, "/api/v1", "pods")
 EVENTS = Resource(Event, "/api/v1", "events")
 NODES = Resource(Node, "/api/v1", "nodes")
 NAMESPACES = Resource(Namespace, "/api/v1", "namespaces")
+DAEMON_SETS = Resource(DaemonSet, "/apis/apps/v1", "daemonsets")
 JOBS = Resource(Job, "/apis/batch/v1", "jobs")
 RUNTIME_CLASSES = Resource(RuntimeClass, "/apis/node.k8s.io/v1", "runtimeclasses")
 LEASES = Resource(Lease, "/apis/coordination.k8s.io/v1", "leases")

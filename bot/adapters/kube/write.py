@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from bot.adapters.kube.client import ApiClient
 from bot.adapters.kube.manifests import canary, runtime_class
-from bot.adapters.kube.resources import NODES, PODS, RUNTIME_CLASSES
+from bot.adapters.kube.resources import DAEMON_SETS, NODES, PODS, RUNTIME_CLASSES
 from bot.adapters.kube.status import AlreadyExistsError
 from bot.core.action import (
     ApiChange,
@@ -18,11 +18,12 @@ from bot.core.action import (
     DeleteCanary,
     Outcome,
     OutcomeKind,
+    RestartDaemonSet,
     SetCordon,
     SetLabel,
 )
 from bot.core.errors import BotError, ConflictError, NotFoundError, TemporaryError
-from bot.core.marks import INCIDENT_LABEL
+from bot.core.marks import INCIDENT_LABEL, RESTARTED
 from bot.core.node_change import NodePatch, decide_node_change
 from bot.core.objects import Node, RawObject
 from bot.core.runtime_class import differences
@@ -63,6 +64,8 @@ async def _once(api: ApiClient, change: ApiChange, dry_run: bool) -> Outcome:
             return await _create_canary(api, change, dry_run)
         case DeleteCanary():
             return await _delete_canary(api, change, dry_run)
+        case RestartDaemonSet():
+            return await _restart_daemonset(api, change, dry_run)
         case _:
             assert_never(change)
 
@@ -131,4 +134,11 @@ async def _delete_canary(api: ApiClient, change: DeleteCanary, dry_run: bool) ->
         await api.delete(PODS, change.name, change.namespace, uid=found.metadata.uid, dry_run=dry_run)
     except NotFoundError:
         return Outcome(OutcomeKind.OK, output="gone already")
+    return Outcome(OutcomeKind.OK)
+
+
+async def _restart_daemonset(api: ApiClient, change: RestartDaemonSet, dry_run: bool) -> Outcome:
+    """Nothing is read first: the patch touches one annotation that is ours, whatever the rest is like by then."""
+    body: RawObject = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: change.occasion}}}}}
+    await api.patch(DAEMON_SETS, change.name, body, change.namespace, dry_run=dry_run)
     return Outcome(OutcomeKind.OK)

@@ -24,6 +24,7 @@ from bot.core.facts import (
     processes,
     runtime,
     shims,
+    sockets,
     space,
     tools,
     unit,
@@ -48,6 +49,7 @@ FACTS = (
     kata_config,
     shims,
     processes,
+    sockets,
     packages,
     ours,
     owners,
@@ -73,6 +75,7 @@ class NodeFacts:
     kata_config: kata_config.KataConfig
     shims: shims.Shims
     processes: processes.Processes
+    sockets: sockets.Sockets
     packages: packages.Packages
     ours: ours.Ours
     owners: owners.Owners

@@ -43,3 +43,16 @@ def event(name: str, namespace: str, *, kind: str = "Warning", uid: str = "u-1")
         "message": 'no runtime for "kata-qemu" is configured',
         "source": {"component": "kubelet", "host": "ncn-w001"},
     }
+
+
+def daemonset(name: str) -> RawObject:
+    labels = {"name": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod(name)["spec"]},
+        },
+    }

@@ -29,19 +29,21 @@ from bot.core.action import (
     CreateRuntimeClass,
     DeleteCanary,
     OutcomeKind,
+    RestartDaemonSet,
     SetCordon,
     SetLabel,
 )
 from bot.core.facts.cluster import Reads
 from bot.core.model import Target, TargetKind
 from bot.core.settings import Kubernetes, LeaseTimes
-from tests.adapters.kube.objects import eventually, node, pod
-from tests.sandbox.api import JOBS, NAMESPACES, NODES, PODS, Allow, ApiServer, Call
+from tests.adapters.kube.objects import daemonset, eventually, node, pod
+from tests.sandbox.api import DAEMONSETS, JOBS, NAMESPACES, NODES, PODS, Allow, ApiServer, Call
 from tests.sandbox.controllers.objects import IMS_NAMESPACE
 from tests.sandbox.whole.access import BOT, LEASE_NAMESPACE
 
 WORKER = "ncn-w001"
 INCIDENT = "abcd2345"
+WATCHER = ("services", "sonar-jobs-watcher")
 
 VERBS_OF_CALLS = {
     "get": ("get",),
@@ -65,6 +67,7 @@ def changes(uid: str) -> tuple[ApiChange, ...]:
         CreateRuntimeClass("kata-qemu", "kata-qemu", {"cpu": "250m"}, {}),
         CreateCanary(IMS_NAMESPACE, "canary", WORKER, "kata-qemu", INCIDENT, "registry.local/i:1", 60, "1", "1Mi"),
         DeleteCanary(IMS_NAMESPACE, "canary"),
+        RestartDaemonSet(WATCHER[0], WATCHER[1], INCIDENT),
     )
 
 
@@ -73,12 +76,13 @@ async def calls(tmp_path: Path) -> AsyncIterator[list[Call]]:
     """What the server was asked while the adapters did all that they can do."""
     server = ApiServer(bookmark_interval_s=0.1)
     await server.start()
-    for name in (IMS_NAMESPACE, LEASE_NAMESPACE):
+    for name in (IMS_NAMESPACE, LEASE_NAMESPACE, WATCHER[0]):
         server.registry.create(NAMESPACES, {"metadata": {"name": name}})
     uid = server.registry.create(NODES, node(WORKER))["metadata"]["uid"]
     server.registry.create(PODS, pod("build"), IMS_NAMESPACE)
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
     server.registry.create(JOBS, {"metadata": {"name": "build"}, "spec": {"template": template}}, IMS_NAMESPACE)
+    server.registry.create(DAEMONSETS, daemonset(WATCHER[1]), WATCHER[0])
     kubeconfig = server.kubeconfig(tmp_path / "kubeconfig", server.access.add(BOT))
     async with connect(Kubernetes(kubeconfig=kubeconfig)) as connection:
         api = ApiClient(connection, timeout_s=5)

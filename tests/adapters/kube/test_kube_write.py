@@ -1,16 +1,25 @@
 """Changes through the API: whose they are, whom they give way to, and what is said about it."""
 
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
 
 from bot.adapters.kube.client import ApiClient
 from bot.adapters.kube.cluster import KubeCluster
-from bot.adapters.kube.resources import NODES, PODS, RUNTIME_CLASSES
-from bot.core.action import CreateCanary, CreateRuntimeClass, DeleteCanary, OutcomeKind, SetCordon, SetLabel
+from bot.adapters.kube.resources import DAEMON_SETS, NODES, PODS, RUNTIME_CLASSES
+from bot.core.action import (
+    CreateCanary,
+    CreateRuntimeClass,
+    DeleteCanary,
+    OutcomeKind,
+    RestartDaemonSet,
+    SetCordon,
+    SetLabel,
+)
 from bot.core.marks import CORDON, HOLD, LABEL
 from bot.core.objects import KATA_LABEL, Node
-from tests.adapters.kube.objects import node, pod, unique
+from tests.adapters.kube.objects import daemonset, node, pod, unique
 from tests.sandbox.api import NODES as STORED_NODES
 from tests.sandbox.api import PODS as STORED_PODS
 from tests.sandbox.api import ApiServer, Call, Fault
@@ -303,3 +312,19 @@ async def test_change_of_unknown_fate_is_unknown_and_can_be_asked_for_again(
     assert (await cluster.apply(cordon(node, True))).kind is UNKNOWN
     assert (await cluster.apply(cordon(node, True))).kind is OK
     assert (await again(api, node)).cordoned
+
+
+async def test_a_daemonset_is_rolled_anew_once_for_each_occasion(api: ApiClient, cluster: KubeCluster) -> None:
+    name = unique("watcher")
+    made = await api.create(DAEMON_SETS, daemonset(name), "default")
+    versions = [made.metadata.resource_version]
+    for occasion in ("abcd2345", "abcd2345", "abcd2345-undo"):
+        assert (await cluster.apply(RestartDaemonSet("default", name, occasion))).kind is OK
+        versions.append((await api.get(DAEMON_SETS, name, "default")).metadata.resource_version)
+    assert [True, False, True] == [one != other for one, other in pairwise(versions)]
+
+
+async def test_a_daemonset_that_is_not_there_cannot_be_rolled_anew(cluster: KubeCluster) -> None:
+    outcome = await cluster.apply(RestartDaemonSet("default", unique("nowhere"), "abcd2345"))
+    assert outcome.kind is FAILED
+    assert "nowhere" in outcome.output

@@ -17,6 +17,7 @@ from bot.core.facts.packages import Packages
 from bot.core.facts.processes import Processes
 from bot.core.facts.runtime import Runtime
 from bot.core.facts.shims import NAMES, Shim, Shims, ShimState
+from bot.core.facts.sockets import Sockets
 from bot.core.facts.space import Room, Space
 from bot.core.facts.tools import KNOWN, Tools
 from bot.core.facts.unit import Unit
@@ -182,6 +183,7 @@ def node_facts(**changes: Any) -> NodeFacts:
             }
         ),
         processes=Processes(()),
+        sockets=Sockets(frozenset()),
         packages=Packages((), ()),
         ours=Ours((), ()),
         owners=Owners(()),
@@ -216,9 +218,10 @@ def api_node(name: str = NODE, uid: str = UID, **changes: Any) -> Node:
 
 
 def pod(name: str, *, owner: str = "Job", phase: str = "Running", **status: Any) -> Pod:
+    labels = {"job-name": name.rpartition("-")[0]} if owner == "Job" else None
     owners = (OwnerReference(kind=owner, name=name, uid=f"u-{name}", controller=True),)
     return Pod(
-        metadata=Meta(name=name, namespace="ims", uid=f"p-{name}", owner_references=owners),
+        metadata=Meta(name=name, namespace="ims", uid=f"p-{name}", labels=labels, owner_references=owners),
         spec=PodSpec(
             node_name=NODE, runtime_class_name="kata-qemu", containers=(Container(name="sshd", image="i"),)
         ),

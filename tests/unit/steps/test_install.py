@@ -12,7 +12,8 @@ from bot.core.model import Diagnosis, Plan
 from bot.core.settings import Settings
 from bot.steps import Step, decode
 from bot.steps.install import Install
-from bot.steps.planner import Nothing, make_plan, undo_plan
+from bot.steps.planner import Nothing, make_plan
+from bot.steps.undo_plan import undo_plan
 from tests.unit.steps import archives, samples
 from tests.unit.steps.archives import FILES
 from tests.unit.steps.mirror import Mirror, serving

@@ -8,7 +8,8 @@ from bot.core.action import Action, Api, CreateRuntimeClass, Done, Fail, Verdict
 from bot.core.model import Diagnosis, Family, Plan, Target, TargetKind, Verb
 from bot.core.objects import Event, Job, JobStatus, Meta, RuntimeClass
 from bot.steps import decode
-from bot.steps.planner import Nothing, make_plan, undo_plan
+from bot.steps.planner import Nothing, make_plan
+from bot.steps.undo_plan import undo_plan
 from tests.unit.steps import samples
 
 JOB = Job(metadata=Meta(name="cray-ims-1-customize", uid="job-1"))

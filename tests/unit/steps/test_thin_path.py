@@ -9,8 +9,9 @@ import pytest
 from bot.core.action import Done, Fail, Outcome, OutcomeKind
 from bot.core.model import Diagnosis, Plan
 from bot.steps import decode
-from bot.steps.planner import make_plan, undo_plan
+from bot.steps.planner import make_plan
 from bot.steps.restart import disarm
+from bot.steps.undo_plan import undo_plan
 from tests.unit.steps import samples
 from tests.unit.steps.world import World, available
 

@@ -19,6 +19,7 @@ from bot.core.action import (
     Verdict,
     Wait,
 )
+from bot.core.fate import Fate, JobFate
 from bot.core.model import Family
 from bot.core.objects import (
     Condition,
@@ -135,11 +136,11 @@ def test_the_canary_is_deleted_and_gone_is_as_good() -> None:
 RESCUED = VerifyRescued(families=FAMILIES, timeout_s=120, quiet_s=60)
 
 
-def running(since_s: float) -> Pod:
+def running(since_s: float, name: str = "ims-1") -> Pod:
     state = ContainerState(running=RunningState(started_at=later(since_s)))
     ready = (Condition(type="PodReadyToStartContainers", status="True"),)
     statuses = (ContainerStatus(name="prepare", state=state),)
-    return samples.pod("ims-1", phase="Pending", conditions=ready, init_container_statuses=statuses)
+    return samples.pod(name, phase="Pending", conditions=ready, init_container_statuses=statuses)
 
 
 def test_a_pod_that_hung_has_to_start_and_stay_quiet() -> None:
@@ -194,3 +195,22 @@ def test_only_the_same_failure_in_a_test_sandbox_stops_the_plan() -> None:
     cni = sandbox(Outcome(OutcomeKind.FAILED, 1, "failed to setup network for sandbox"))
     assert isinstance(cni, Done)
     assert cni.verdict is None
+
+
+def job(*, failed: bool = False, name: str = "cray-ims-1-create") -> Job:
+    ends = (Condition(type="Failed", status="True"),) if failed else ()
+    return Job(metadata=Meta(name=name, namespace="ims"), status=JobStatus(conditions=ends))
+
+
+def test_what_became_of_each_job_is_told_at_the_end() -> None:
+    pod = running(10, "cray-ims-1-create-x")
+    lost = job(failed=True, name="cray-ims-2-create")
+    action = ask(RESCUED, rescued=(pod,), rescued_jobs=(job(), lost), after_s=71)
+    assert isinstance(action, Done)
+    assert action.jobs == (JobFate("cray-ims-1-create", Fate.RUNS), JobFate("cray-ims-2-create", Fate.LOST))
+
+
+def test_the_dead_pod_of_a_failed_job_is_not_waited_for() -> None:
+    action = ask(RESCUED, rescued=(samples.pod("ims-1", phase="Failed"),), rescued_jobs=(job(failed=True),))
+    assert isinstance(action, Done)
+    assert action.jobs == (JobFate("cray-ims-1-create", Fate.LOST),)

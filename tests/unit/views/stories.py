@@ -27,7 +27,9 @@ from bot.core.model import (
     Target,
     TargetKind,
 )
-from bot.steps.planner import make_plan, undo_plan
+from bot.core.outcome import REBUILD
+from bot.steps.planner import make_plan
+from bot.steps.undo_plan import undo_plan
 from tests.unit.steps import samples
 
 T0 = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -38,7 +40,6 @@ MESSAGE = (
     "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: "
     'no runtime for "kata-qemu" is configured'
 )
-REBUILD = "A rebuild of the node loses the repair: the node image must carry it."
 
 
 OBSERVED = ("the configuration says mode: observe",)
@@ -222,8 +223,7 @@ def stories() -> dict[str, Incident]:
             e.Closed(
                 at=at(262),
                 result=Result.UNPROVEN,
-                why="The repair is in place, but the proof was inconclusive: the canary's image cannot be pulled. "
-                + REBUILD,
+                why="The repair is in place, but in doubt: the canary's image cannot be pulled. " + REBUILD,
             ),
         ),
         "undoing": story(

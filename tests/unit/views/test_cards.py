@@ -10,6 +10,7 @@ from bot.core import entries as e
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import advance
 from bot.core.model import Blocker, Consent, Diagnosis, Disruption, Family, Plan
+from bot.core.outcome import REBUILD
 from bot.views.card import APPROVE, DENY, ButtonValue, Card, render_card
 from bot.views.card_progress import roughly
 from bot.views.short_card import short_card
@@ -119,7 +120,7 @@ def test_a_denied_card_names_who_and_offers_no_second_answer() -> None:
 def test_a_healed_card_says_what_to_do_who_approved_and_how_long_it_took() -> None:
     text = shown(STORIES["healed"])
     assert "Nothing to do for the owner" in text
-    assert s.REBUILD in text
+    assert REBUILD in text
     assert "approved by <@U0MIRA>" in text
     assert "took 4 min 22 s" in text
 
