@@ -82,29 +82,35 @@ class HeldLease:
                     self._lose(f"not renewed for {self._times.duration_s} s: {error}")
 
     async def release(self) -> None:
-        """Give it back, unless it is not ours any more or a command may still run."""
+        """Give it back, unless it is not ours any more or a command may still run.
+
+        The renewal has been cut short then, and nobody knows whether its last request arrived.
+        """
         if self._lost or self._busy:
             log.info("lease kept", lease=self._name, lost=self._lost, busy=self._busy)
             return
         try:
-            await self._store.patch(self._name, self._version, {"holderIdentity": None})
+            await self._change({"holderIdentity": None})
         except BotError as error:
             log.warning("lease not released", lease=self._name, error=str(error))
 
     async def _renew(self) -> None:
         """The stamp is taken before the request: what the server wrote down is never older."""
         sent_at = self._clock.monotonic()
-        spec: RawObject = {"renewTime": micro_time(self._clock.now())}
+        await self._change({"renewTime": micro_time(self._clock.now())})
+        self._renewed_at = sent_at
+
+    async def _change(self, spec: RawObject) -> None:
+        """Also when it was touched since we saw it, as long as it is ours. Raises LeaseLostError."""
         try:
             try:
-                renewed = await self._store.patch(self._name, self._version, spec)
+                changed = await self._store.patch(self._name, self._version, spec)
             except ConflictError:
                 version = await self._version_if_ours()
-                renewed = await self._store.patch(self._name, version, spec)
+                changed = await self._store.patch(self._name, version, spec)
         except NotFoundError as error:
             raise LeaseLostError("somebody deleted it") from error
-        self._version = renewed.metadata.resource_version
-        self._renewed_at = sent_at
+        self._version = changed.metadata.resource_version
 
     async def _version_if_ours(self) -> str:
         """Others may touch the object as long as holder and transitions are ours. Raises LeaseLostError."""

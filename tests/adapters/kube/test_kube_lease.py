@@ -176,6 +176,24 @@ async def test_annotation_of_somebody_else_does_not_cost_the_lease(
     assert not found.spec.holder_identity
 
 
+async def test_lease_is_given_back_although_nobody_knows_whether_the_last_renewal_arrived(
+    bot: Bot, api: ApiClient, namespace: str, stored: Read
+) -> None:
+    """The end cuts a renewal short whose request may be on its way."""
+    async with bot("a").hold(NODE):
+        arrived = {"spec": {"renewTime": "2026-01-01T00:00:00.000000Z"}}
+        await api.patch(LEASES, NAME, arrived, namespace)
+    assert not (await stored()).spec.holder_identity
+
+
+async def test_lease_that_was_stolen_since_the_last_renewal_is_not_released(
+    bot: Bot, api: ApiClient, namespace: str, stored: Read
+) -> None:
+    async with bot("a").hold(NODE):
+        await api.patch(LEASES, NAME, {"spec": {"holderIdentity": "b"}}, namespace)
+    assert "b" == (await stored()).spec.holder_identity
+
+
 async def holding(stack: AsyncExitStack, leases: KubeLeases, clock: ManualClock) -> HeldLease:
     lease = await stack.enter_async_context(leases.hold(NODE))
     await eventually(lambda: clock.sleeping)
