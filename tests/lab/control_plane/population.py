@@ -1,6 +1,7 @@
 """What every cluster of the lab holds from the beginning: IMS's namespace, and the bot's identity and rights.
 
-The bot's part is `deploy/rbac.yaml` itself, so that the lab proves the file that a site applies.
+The bot's part is `deploy/rbac.yaml` itself, so that the lab proves the file that a site applies; the namespaces that
+it takes for granted on a CSM system (`services`) are there.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ _KINDS: Final[Mapping[str, Resource[Any]]] = {
 async def populate(plane: ControlPlane) -> None:
     """What is there already stays. The bot gets a token that is good for a day."""
     async with administrator(plane.admin_kubeconfig) as admin:
-        for document in (_namespace(IMS_NAMESPACE), *yaml.safe_load_all(RBAC.read_text())):
+        documents = list(yaml.safe_load_all(RBAC.read_text()))
+        lived_in = {IMS_NAMESPACE, *(each["metadata"].get("namespace", IMS_NAMESPACE) for each in documents)}
+        for document in (*map(_namespace, sorted(lived_in - {LEASE_NAMESPACE})), *documents):
             await _create(admin, document)
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": SERVICE_ACCOUNT}}
         await _create(admin, {**account, "metadata": {"name": SERVICE_ACCOUNT, "namespace": IMS_NAMESPACE}})
