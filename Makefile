@@ -8,12 +8,12 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 PY := $(VENV)/bin/python
-# What the sandbox's simulated nodes and the Slack page's test need from Debian.
-DEBIAN := openssh-server openssh-client bubblewrap containerd xz-utils zstd curl procps util-linux chromium fonts-dejavu-core fonts-lato fonts-noto-color-emoji python3 python3-venv
+# What the sandbox's simulated nodes, the Slack page's test and that of the alert rules (promtool) need from Debian.
+DEBIAN := openssh-server openssh-client bubblewrap containerd xz-utils zstd curl procps util-linux chromium fonts-dejavu-core fonts-lato fonts-noto-color-emoji prometheus python3 python3-venv
 # What the lab needs beside that; its programs are built from Go modules.
 LAB_DEBIAN := mmdebstrap systemd-container iproute2 util-linux xz-utils zstd
 LAB_PROGRAMS := mmdebstrap systemd-nspawn ip setsid nsenter xz zstd
-PROGRAMS := sshd ssh-keygen bwrap containerd xz zstd curl pgrep nsenter setpriv chromium
+PROGRAMS := sshd ssh-keygen bwrap containerd xz zstd curl pgrep nsenter setpriv chromium promtool
 
 export PATH := $(PATH):/usr/sbin:/sbin
 

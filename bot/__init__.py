@@ -22,6 +22,7 @@ The way of one failure, and where to read it:
     engine/repair         fleet slot, Lease, epoch, blockers and facts again
     engine/runner         ask the step, journal, act, journal, read the facts, ask again
     adapters/ssh          one verified connection per node; each act is a named transient unit, begun once
+    adapters/http         what monitoring sees, read off the others at each scrape
     core/outcome          how it ends, and what the job's owner must do
 
 A sweep looks before a job fails: engine/survey reads the expected nodes, steps/survey says what drifted.
@@ -36,5 +37,5 @@ Six rules that everything rests on:
 6. The first failed step stops the plan, undoes it, and tells a person.
 
 Start reading at `core/model` (the words), `core/action` (what a step may ask for), `core/lifecycle`, any step.
-What comes later is not built ahead: draining where a restart kills containers, metrics.
+What comes later is not built ahead: draining where a restart kills containers.
 """

@@ -23,6 +23,7 @@ from bot.adapters.slack.api import SlackApi
 from bot.adapters.slack.cards import SlackCards
 from bot.adapters.slack.socket import SlackSocket
 from bot.app.doors import answer_click, answer_command
+from bot.app.outlook import Slack, open_outlook
 from bot.app.reach import Reach, reach
 from bot.app.timers import build_timers
 from bot.config import SlackTokens
@@ -56,11 +57,17 @@ async def serve(settings: Settings, tokens: SlackTokens | None) -> None:
         await desk.resume()
         keeps = partial(keep, clock=world_access.clock)
         background = [desk.run(), keeps("watch", partial(feed.run, intake.hear))]
+        slack: Slack | None = None
         if api is not None and tokens is not None and isinstance(cards, SlackCards):
             socket = SlackSocket(
                 api, tokens.app.get_secret_value(), settings.slack, partial(answer_click, approvals), cards.is_card
             )
+            slack = cards, socket
             background += [keeps("cards", cards.run), keeps("clicks", socket.run)]
+        outlook = open_outlook(
+            settings.http, desk=desk, intake=intake, feed=feed, nodes=world_access.nodes, slack=slack
+        )
+        await stack.enter_async_context(outlook)
         log.info("started", journal=str(settings.journal), rules=len(world_access.rules.rules))
         try:
             await _until_signal(background, build_timers(intake, feed))

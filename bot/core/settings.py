@@ -4,10 +4,11 @@ Pure: reading files, the environment and secrets is `bot/config.py`. Frozen, unk
 carry their unit in the name. `config.example.yaml` shows every key; a test compares the two.
 """
 
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, field_validator, model_validator
 
 from bot.core.cron import parse_cron
 from bot.core.model import Mode
@@ -236,6 +237,15 @@ class Pool(Section):
     mode: Mode
 
 
+class Http(Section):
+    """`/metrics`, `/healthz` and `/readyz`, for whoever can reach them: off unless a port is given."""
+
+    address: IPvAnyAddress = IPv4Address("127.0.0.1")
+    """Where to listen; every address (`0.0.0.0`) in a pod, behind a NetworkPolicy."""
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """Unset: nothing listens."""
+
+
 class Settings(Section):
     journal: Path = Path("/var/lib/imsbot/journal.sqlite")
     """SQLite file; its lock and the control socket lie beside it."""
@@ -260,3 +270,4 @@ class Settings(Section):
     lease: LeaseTimes = Field(default_factory=LeaseTimes)
     restart: Restart = Field(default_factory=Restart)
     checks: Checks = Field(default_factory=Checks)
+    http: Http = Field(default_factory=Http)

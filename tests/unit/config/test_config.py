@@ -67,6 +67,7 @@ def test_the_example_names_every_key_with_its_default(valid: dict[str, Any], tmp
         "lease",
         "restart",
         "checks",
+        "http",
         "mode",
         "pools",
         "plan",

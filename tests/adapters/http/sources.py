@@ -1,0 +1,24 @@
+"""Sources with something of everything: the stories that people see on cards, and one of each counter."""
+
+from datetime import UTC, datetime
+
+from bot.adapters.http.metrics import Sources
+from bot.adapters.kube.watch import Progress
+from bot.adapters.ssh.failures import no_failures
+from tests.unit.views import stories
+
+SWEPT_AT = datetime(2026, 11, 24, 3, 17, tzinfo=UTC)
+
+
+def sources(**changes: object) -> Sources:
+    watch = Progress(name="watch pods in namespace ims", active_at=70.0, lines=12, lists=2, undecodable=1)
+    usual: dict[str, object] = {
+        "incidents": lambda: list(stories.stories().values()),
+        "watches": lambda: (watch,),
+        "dropped": lambda: [("unrelated", 7), ("contradicted", 0), ("unconfirmed", 2)],
+        "ssh_failures": no_failures().items,
+        "ready": {"watch": lambda: None, "slack": lambda: None},
+        "last_sweep": lambda: SWEPT_AT,
+        "monotonic": lambda: 100.0,
+    }
+    return Sources(**{**usual, **changes})  # type: ignore[arg-type]

@@ -1,0 +1,100 @@
+"""What the metrics say of the incidents and of the counters that other parts keep."""
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from bot.adapters.http.metrics import FAMILIES, Metrics, build_registry
+from bot.core import entries as e
+from bot.core.incident import Incident
+from bot.core.model import Result
+from tests.adapters.http.sources import SWEPT_AT, sources
+from tests.unit.views import stories as s
+
+PLAN = s.small_plan()
+
+
+def registry(*incidents: Incident) -> CollectorRegistry:
+    return build_registry(sources(incidents=lambda: list(incidents)))
+
+
+def closed(result: Result, *before: e.Entry) -> Incident:
+    return s.story(*before, e.Closed(at=s.at(400), result=result, why="x"))
+
+
+def test_incidents_are_counted_by_family_and_result() -> None:
+    found = registry(closed(Result.HEALED), closed(Result.HEALED), closed(Result.EXPIRED), s.story())
+    family = s.sighting().family.value
+
+    def count(result: str) -> float | None:
+        return found.get_sample_value("imsbot_incidents_closed_total", {"family": family, "result": result})
+
+    assert (2, 1, 0) == (count("healed"), count("expired"), count("restored"))
+    assert 4 == found.get_sample_value("imsbot_incidents_opened_total", {"family": family})
+
+
+def test_an_incident_that_a_person_asked_for_has_no_family_of_its_own() -> None:
+    asked = s.story()
+    incident = Incident(asked.id, asked.target, asked.phase, asked.opened_at, asked.changed_at)
+    assert 1 == registry(incident).get_sample_value("imsbot_incidents_opened_total", {"family": "requested"})
+
+
+def test_open_incidents_are_counted_by_where_they_stand() -> None:
+    found = registry(s.story(), s.story(*s.question(PLAN)), s.story(*s.question(PLAN)), closed(Result.DENIED))
+    values = [found.get_sample_value("imsbot_incidents_open", {"phase": p}) for p in ("opened", "asked", "held")]
+    assert [1, 2, 0] == values
+    assert 2 == found.get_sample_value("imsbot_approvals_open")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_ending_of_every_family_is_there_before_it_happens(family: str) -> None:
+    found = registry()
+    ends = {
+        r: found.get_sample_value("imsbot_incidents_closed_total", {"family": family, "result": r}) for r in Result
+    }
+    assert dict.fromkeys(Result, 0.0) == ends
+
+
+def test_steps_fall_into_the_bucket_of_their_time() -> None:
+    found = registry(s.story(*s.begun(PLAN), *s.progress(PLAN, 1)))
+    labels = {"step": PLAN.steps[0].name, "plan": "repair", "outcome": "done"}
+    buckets = {
+        bound: found.get_sample_value("imsbot_step_duration_seconds_bucket", {**labels, "le": bound})
+        for bound in ("5.0", "10.0", "+Inf")
+    }
+    assert {"5.0": 0.0, "10.0": 1.0, "+Inf": 1.0} == buckets
+    assert 9.0 == found.get_sample_value("imsbot_step_duration_seconds_sum", labels)
+
+
+def test_a_step_that_failed_and_those_of_the_undo_are_told_apart() -> None:
+    names = [step.name for step in PLAN.steps]
+    incident = s.story(*s.failed(PLAN, 2, "why"), *s.undone(PLAN, names[:3], 1))
+    found = {
+        (sample.labels["plan"], sample.labels["outcome"])
+        for metric in Metrics(sources(incidents=lambda: [incident])).collect()
+        for sample in metric.samples
+        if sample.name == "imsbot_step_duration_seconds_count"
+    }
+    assert {("repair", "done"), ("repair", "failed"), ("undo", "done")} == found
+
+
+def test_watches_say_what_they_heard_and_how_long_they_are_silent() -> None:
+    found = build_registry(sources())
+    labels = {"watch": "watch pods in namespace ims"}
+    assert (12, 2, 1, 30) == (
+        found.get_sample_value("imsbot_watch_events_total", labels),
+        found.get_sample_value("imsbot_watch_lists_total", labels),
+        found.get_sample_value("imsbot_watch_undecodable_total", labels),
+        found.get_sample_value("imsbot_watch_silence_seconds", labels),
+    )
+
+
+def test_a_part_that_cannot_be_relied_on_is_zero() -> None:
+    found = build_registry(sources(ready={"watch": lambda: "failing for 90 s", "slack": lambda: None}))
+    values = [found.get_sample_value("imsbot_ready", {"part": part}) for part in ("watch", "slack")]
+    assert [0, 1] == values
+
+
+def test_the_last_sweep_is_absent_until_there_was_one() -> None:
+    name = "imsbot_sweep_last_success_timestamp_seconds"
+    assert SWEPT_AT.timestamp() == build_registry(sources()).get_sample_value(name)
+    assert None is build_registry(sources(last_sweep=lambda: None)).get_sample_value(name)
