@@ -36,6 +36,12 @@ def network() -> Iterator[Network]:
 
 
 @pytest.fixture(scope="session")
+def lone_folder(network: Network) -> Path:
+    """Of a worker beside the cluster's; what a killed run leaves there is taken away with its lab."""
+    return STATE / "alone"
+
+
+@pytest.fixture(scope="session")
 def running_lab(network: Network) -> Iterator[Lab]:
     """Nothing of it belongs to an event loop."""
     remains = Remains(STATE, network)

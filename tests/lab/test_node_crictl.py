@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -23,10 +24,8 @@ CONFIG = '{"metadata":{"name":"s","namespace":"imsbot","uid":"u","attempt":1},"l
     params=[Setup(), Setup(Containerd.V1_7), Setup(Containerd.V2, schema=3)],
     ids=lambda setup: setup.containerd,
 )
-async def worker(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Worker]:
-    async with lone_worker(tmp_path_factory.mktemp("lab"), Network(12), Containerd) as worker:
+async def worker(request: pytest.FixtureRequest, lone_folder: Path, network: Network) -> AsyncIterator[Worker]:
+    async with lone_worker(lone_folder, network, Containerd) as worker:
         await worker.reset(request.param)
         yield worker
 

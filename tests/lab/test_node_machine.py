@@ -1,10 +1,7 @@
-"""A worker of the lab as a machine: what boots, what power cuts and resets leave, and that nothing remains."""
+"""A worker of the lab as a machine: what boots, what power cuts and resets leave of it."""
 
 import asyncio
 import contextlib
-import os
-import sys
-import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,35 +9,18 @@ import asyncssh
 import pytest
 import pytest_asyncio
 
-from tests.lab.host import LabError, try_call
+from tests.lab.host import LabError
 from tests.lab.node import Containerd, Network, Setup, UnitKind, Worker
-from tests.lab.node.alone import NAME, lone_worker
-from tests.lab.node.cgroups import hierarchies
+from tests.lab.node.alone import lone_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-NETWORK = Network(14)
 SANDBOX = '{"metadata":{"name":"s","namespace":"imsbot","uid":"u","attempt":1},"log_directory":"/tmp","linux":{}}'
-STARTER = textwrap.dedent(
-    """
-    import asyncio, sys
-    from pathlib import Path
-    from tests.lab.node import Network
-    from tests.lab.node.alone import lone_worker
-
-    async def main():
-        async with lone_worker(Path(sys.argv[1]), Network(int(sys.argv[2]))):
-            print("up", flush=True)
-            await asyncio.sleep(60)
-
-    asyncio.run(main())
-    """
-)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def worker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worker]:
+async def worker(lone_folder: Path, network: Network) -> AsyncIterator[Worker]:
     """One for the whole module; a test that needs it fresh resets it."""
-    async with lone_worker(tmp_path_factory.mktemp("lab"), NETWORK, Containerd) as worker:
+    async with lone_worker(lone_folder, network, Containerd) as worker:
         yield worker
 
 
@@ -65,7 +45,7 @@ async def test_everything_that_is_started_at_boot_runs(worker: Worker) -> None:
 
 
 async def test_one_logs_in_with_the_labs_key_against_the_pinned_host_key(worker: Worker, tmp_path: Path) -> None:
-    assert f"{NAME}\n0\n" == await login(worker, tmp_path / "known_hosts", "hostname; id -u")
+    assert f"{worker.name}\n0\n" == await login(worker, tmp_path / "known_hosts", "hostname; id -u")
 
 
 async def test_a_host_key_that_changed_is_not_believed_until_it_is_pinned(worker: Worker, tmp_path: Path) -> None:
@@ -168,26 +148,10 @@ async def test_a_command_that_fails_says_how(worker: Worker) -> None:
 
 async def test_a_worker_that_is_off_says_so(worker: Worker) -> None:
     await worker.stop()
-    with pytest.raises(LabError, match=f"{NAME} is off"):
+    with pytest.raises(LabError, match=f"{worker.name} is off"):
         await worker.run("true")
     await worker.start()
     assert "on\n" == await worker.run("echo on")
-
-
-async def test_whoever_comes_later_finds_and_removes_what_a_killed_starter_left(tmp_path: Path) -> None:
-    network = Network(13)
-    starter = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", STARTER, str(tmp_path), "13"),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )
-    assert b"up\n" == await starter.stdout.readline()
-    starter.kill()
-    await starter.communicate()
-    remains = await traces(network, tmp_path)
-    async with lone_worker(tmp_path, network) as worker:
-        assert "on\n" == await worker.run("echo on")
-    assert (True, []) == (bool(remains), await traces(network, tmp_path))
 
 
 async def start_sandbox(worker: Worker) -> str:
@@ -206,21 +170,3 @@ async def reach(worker: Worker) -> None:
     _, writer = await asyncio.open_connection(worker.address, 22)
     writer.close()
     await writer.wait_closed()
-
-
-async def traces(network: Network, state: Path) -> list[str]:
-    """What of a lab's workers is on the host, but for files in its folder."""
-    _, links, _ = await try_call("ip", "-brief", "link")
-    ours = [line for line in links.splitlines() if line.startswith(network.bridge)]
-    return [*ours, *await asyncio.to_thread(traces_in_files, network, state)]
-
-
-def traces_in_files(network: Network, state: Path) -> list[str]:
-    folders = [hierarchy / network.bridge for hierarchy in hierarchies()]
-    mounts = Path("/proc/self/mounts").read_text().splitlines()
-    return [
-        *(str(path) for path in Path("/run/netns").glob(f"{network.bridge}-*")),
-        *(str(path) for path in Path("/run/systemd/nspawn").glob(f"*/{network.bridge}-*")),
-        *(line for line in mounts if str(state) in line),
-        *(str(folder) for folder in folders if folder.exists()),
-    ]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.subjects import Subject, subject
+from tests.subjects import Subject, simulated
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Subject]:
     """One for the whole module: the tests use names of their own."""
-    async with subject(tmp_path_factory.mktemp("worker")) as node:
+    async with simulated(tmp_path_factory.mktemp("worker")) as node:
         yield node
 
 
@@ -139,10 +139,15 @@ async def test_exec_type_notices_a_program_that_cannot_be_run(node: Subject) -> 
 
 
 async def test_a_timer_without_an_accuracy_is_late(node: Subject) -> None:
-    began = time.monotonic()
-    await node.shell("systemd-run -q --on-active=100ms --timer-property=AccuracySec=1s touch /tmp/late")
-    await node.shell("until [ -e /tmp/late ]; do sleep 0.05; done")
-    assert time.monotonic() - began >= 0.8
+    """All of one machine that may fire within a second do so at the same moment of it: whoever comes just after
+    that moment waits for the next."""
+    took: list[float] = []
+    for each in ("/tmp/late-1", "/tmp/late-2"):
+        began = time.monotonic()
+        await node.shell(f"systemd-run -q --on-active=50ms --timer-property=AccuracySec=1s touch {each}")
+        await node.shell(f"until [ -e {each} ]; do sleep 0.02; done")
+        took.append(time.monotonic() - began)
+    assert took[1] >= 0.6
 
 
 async def test_an_accurate_timer_fires_and_both_units_are_forgotten(node: Subject) -> None:

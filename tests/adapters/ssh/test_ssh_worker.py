@@ -1,6 +1,6 @@
 """The whole of it on a worker: units under a service manager, cut sessions, nodes that reboot.
 
-The worker is simulated, or one of the lab (`tests/subjects`).
+The worker is simulated here, and one of the lab there (`tests/subjects`).
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from bot.core.errors import HostKeyError
 from bot.core.model import NodeRef
 from tests.adapters.ssh.conftest import unresolvable
 from tests.adapters.ssh.paused import command
-from tests.subjects import NAME, Subject, subject
+from tests.subjects import Subject, simulated
 
 UNIT = "imsbot-abcdefgh-1-do"
 STATE = "/var/lib/imsbot"
@@ -25,13 +25,13 @@ STATE = "/var/lib/imsbot"
 
 @pytest.fixture
 async def worker(tmp_path: Path) -> AsyncIterator[Subject]:
-    async with subject(tmp_path) as worker:
+    async with simulated(tmp_path) as worker:
         yield worker
 
 
 @asynccontextmanager
 async def shell_of(worker: Subject) -> AsyncIterator[SshShell]:
-    async with SshNodes(worker.ssh(), unresolvable).shell(NodeRef(NAME, "uid")) as shell:
+    async with SshNodes(worker.ssh(), unresolvable).shell(NodeRef(worker.name, "uid")) as shell:
         yield shell
 
 
@@ -39,7 +39,7 @@ async def test_a_command_runs_as_a_unit_of_its_name_and_its_end_is_kept(worker: 
     async with shell_of(worker) as shell:
         epoch = await shell.mint_epoch(3, "one")
         await shell.start(UNIT, command("sh", "-c", "cat; hostname; exit 7", stdin="hello\n"), epoch)
-        assert await shell.collect(UNIT, 30) == Outcome(OutcomeKind.FAILED, 7, f"hello\n{NAME}")
+        assert await shell.collect(UNIT, 30) == Outcome(OutcomeKind.FAILED, 7, f"hello\n{worker.name}")
         assert await shell.running_units() == ()
     assert (await worker.shell(f"stat -c '%U %a' {STATE}")).strip() == "root 700"
 
@@ -116,7 +116,7 @@ async def test_a_node_that_was_rebuilt_must_be_pinned_again(worker: Subject) -> 
         with pytest.raises(HostKeyError, match="the host key is not the one pinned"):
             await shell.read("true")
         worker.pin()
-        assert await shell.read("hostname") == f"{NAME}\n".encode()
+        assert await shell.read("hostname") == f"{worker.name}\n".encode()
 
 
 async def sleepers(worker: Subject) -> int:

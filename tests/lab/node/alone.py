@@ -1,4 +1,4 @@
-"""A worker without a cluster: for tests that need a real systemd, sshd or containerd and no kubelet."""
+"""A worker beside those of a cluster, which it has nothing to do with: for tests that need no kubelet."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from tests.lab.node.software import Containerd
 from tests.lab.node.worker import Worker
 from tests.lab.programs import Programs
 
-NAME = "ncn-w001"
+_INDEX = 9
+"""Beyond those of a lab's cluster."""
 
 
 @asynccontextmanager
 async def lone_worker(
     directory: Path, network: Network, versions: Iterable[Containerd] = (Containerd.V1_6,)
 ) -> AsyncIterator[Worker]:
-    """On, as `Worker.reset` leaves it; `versions` of containerd can be chosen. Nothing of it remains."""
-    worker = Worker(await prepare(directory, network, Programs(), versions), NAME, 1)
+    """On, as `Worker.reset` leaves it; `versions` of containerd can be chosen. Nothing of it remains.
+
+    The network may have a cluster or not. There can be one such worker at a time in it.
+    """
+    worker = Worker(await prepare(directory, network, Programs(), versions), f"ncn-w{_INDEX:03}", _INDEX)
     try:
         await worker.reset()
         yield worker

@@ -73,8 +73,10 @@ class Network:
         )
 
     async def down(self) -> None:
-        """Take the bridge away; nothing when there is none."""
-        await try_call("ip", "link", "delete", self.bridge)
+        """Take the bridge away, when no worker hangs on it; nothing when there is none."""
+        _, workers, _ = await try_call("ip", "-brief", "link", "show", "master", self.bridge)
+        if not workers:
+            await try_call("ip", "link", "delete", self.bridge)
 
 
 @dataclass(frozen=True, slots=True)
