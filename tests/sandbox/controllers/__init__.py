@@ -13,7 +13,7 @@ from __future__ import annotations
 from .behaviour import EXIT_CODE, EXIT_REASON, RUN_SECONDS, UNPULLABLE_TAG
 from .cluster import Cluster
 from .events import EventRecorder
-from .node_objects import KATA_LABEL, kata_runtimeclass, master_node, worker_node
+from .node_objects import KATA_LABEL, as_ready, kata_runtimeclass, master_node, worker_node
 from .objects import (
     IMS_NAMESPACE,
     failing_ims_job,
@@ -36,6 +36,7 @@ __all__ = [
     "EventRecorder",
     "IMS_NAMESPACE",
     "KATA_LABEL",
+    "as_ready",
     "failing_ims_job",
     "ims_job",
     "install_ims",

@@ -72,17 +72,20 @@ def master_node(name: str = "ncn-m001", *, internal_ip: str = "127.0.0.1") -> Ku
     node = worker_node(name, internal_ip=internal_ip, kata_label=False)
     node["metadata"]["labels"]["node-role.kubernetes.io/control-plane"] = ""
     node["spec"]["taints"] = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
-    node["status"]["conditions"] = [
-        {
-            "type": "Ready",
-            "status": "True",
-            "lastHeartbeatTime": None,
-            "lastTransitionTime": None,
-            "reason": "KubeletReady",
-            "message": "kubelet is posting ready status",
-        }
-    ]
-    return node
+    return as_ready(node)
+
+
+def as_ready(node: KubeObject) -> KubeObject:
+    """A node that nobody simulates, as if its kubelet had said that all is well."""
+    condition = {
+        "type": "Ready",
+        "status": "True",
+        "lastHeartbeatTime": None,
+        "lastTransitionTime": None,
+        "reason": "KubeletReady",
+        "message": "kubelet is posting ready status",
+    }
+    return {**node, "status": {**node["status"], "conditions": [condition]}}
 
 
 def _node_info(name: str, containerd: str, kernel: str, architecture: str) -> dict[str, Any]:

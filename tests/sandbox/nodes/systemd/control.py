@@ -2,7 +2,6 @@
 
 import asyncio
 import getopt
-import json
 import os
 import socket
 
@@ -55,9 +54,11 @@ class ControlSocket:
         descriptors: list[int] = []
         try:
             request = await _receive(connection, descriptors)
-            reply = await self._answer(json.loads(request), Streams(*descriptors))
-            text = {"exit_code": reply.exit_code, "stdout": reply.stdout, "stderr": reply.stderr}
-            await asyncio.get_running_loop().sock_sendall(connection, json.dumps(text).encode() + b"\n")
+            program, cwd, path, *arguments = (os.fsdecode(word) for word in request.split(b"\0"))
+            reply = await self._answer(program, arguments, cwd, path, Streams(*descriptors))
+            stdout = reply.stdout.encode()
+            head = b"%d %d\n" % (reply.exit_code, len(stdout))
+            await asyncio.get_running_loop().sock_sendall(connection, head + stdout + reply.stderr.encode())
         except (BrokenPipeError, ConnectionResetError):
             return
         finally:
@@ -65,16 +66,13 @@ class ControlSocket:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    async def _answer(self, request: dict[str, object], streams: Streams) -> Reply:
-        arguments = request["arguments"]
-        match request["program"]:
+    async def _answer(self, program: str, arguments: list[str], cwd: str, path: str, streams: Streams) -> Reply:
+        match program:
             case "systemctl":
                 return await systemctl(self._system, arguments)
             case "systemd-run":
-                return await systemd_run(
-                    self._system, arguments, streams, cwd=request["cwd"], path=request["path"]
-                )
-            case program:
+                return await systemd_run(self._system, arguments, streams, cwd=cwd, path=path)
+            case _:
                 return _journal(self._system, program, arguments)
 
 
