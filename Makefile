@@ -59,7 +59,7 @@ test: setup lint ## Run every test
 	@$(PY) -m pytest
 
 .PHONY: bench
-bench: setup ## Measure beside kopf, Ansible and bare SSH; PART=events|rss runs one part
+bench: setup ## Measure beside kopf, Ansible and bare SSH; PART=events|rss|sweep|repair runs one part
 	@$(PY) -m tests.bench $(PART)
 
 .PHONY: lab

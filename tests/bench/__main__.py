@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import events, rss
+from tests.bench import events, repair, rss, sweep
+from tests.bench.clock import CommandFailed
+from tests.bench.events.measure import WrongCount
 from tests.bench.peers import PeersMissing
 from tests.bench.report import Part, merge
 
@@ -19,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 PARTS: dict[str, Callable[[Path], Awaitable[Part]]] = {
     "events": events.measure,
     "rss": rss.measure,
+    "sweep": sweep.measure,
+    "repair": repair.measure,
 }
 
 
@@ -39,7 +43,7 @@ def main() -> None:
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     try:
         asyncio.run(_measure(arguments.parts or list(PARTS), arguments.out, ROOT / "build/bench"))
-    except PeersMissing as error:
+    except (PeersMissing, CommandFailed, WrongCount) as error:
         sys.exit(f"bench: {error}")
 
 

@@ -31,8 +31,7 @@ async def play(inventory: Path, commands: Sequence[Command], *, forks: int, fold
     Facts of its own are not gathered: nobody asked for them.
     """
     playbook = folder / "playbook.yaml"
-    plays = [{"hosts": "all", "gather_facts": False, "tasks": [_task(command) for command in commands]}]
-    await asyncio.to_thread(playbook.write_text, yaml.dump(plays, Dumper=_Dumper))
+    await asyncio.to_thread(playbook.write_text, render_playbook(commands))
     program = await peer_program("ansible-playbook")
     sockets = Path(tempfile.mkdtemp(prefix="ib-"))  # short, because a socket's path must be
     environment = {
@@ -47,6 +46,11 @@ async def play(inventory: Path, commands: Sequence[Command], *, forks: int, fold
         return await run(program, "-i", str(inventory), str(playbook), env=environment)
     finally:
         await _close(sockets)
+
+
+def render_playbook(commands: Sequence[Command]) -> str:
+    plays = [{"hosts": "all", "gather_facts": False, "tasks": [_task(command) for command in commands]}]
+    return yaml.dump(plays, Dumper=_Dumper)
 
 
 class _Verbatim(str):

@@ -14,20 +14,26 @@ ROOT = Path(__file__).parents[2]
 """Of the project."""
 LOCK = Path(__file__).with_name("requirements.lock")
 _HOME = ROOT / "build/bench/peers"
+_STAMP = _HOME / "lock"
 
 
 class PeersMissing(Exception):
     """They could not be installed; the message says what pip said."""
 
 
+def installed() -> bool:
+    """Whether they are there as the lock file says."""
+    return _STAMP.exists() and _STAMP.read_bytes() == LOCK.read_bytes()
+
+
 async def peer_python() -> str:
     """Path of the peers' python, installed from the lock file when that has changed. Raises PeersMissing."""
-    stamp, python = _HOME / "lock", _HOME / "bin/python"
-    if not stamp.exists() or stamp.read_bytes() != LOCK.read_bytes():
+    python = _HOME / "bin/python"
+    if not installed():
         await _run(sys.executable, "-m", "venv", "--clear", str(_HOME))
         options = ("--quiet", "--disable-pip-version-check", "--require-hashes")
         await _run(str(python), "-m", "pip", "install", *options, "-r", str(LOCK))
-        stamp.write_bytes(LOCK.read_bytes())
+        _STAMP.write_bytes(LOCK.read_bytes())
     return str(python)
 
 

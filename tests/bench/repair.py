@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -46,15 +46,19 @@ _TIMEOUT_S = 120
 
 async def measure(folder: Path, *, short: int = 5, long: int = 3) -> RepairSeconds:
     """Medians. Raises CommandFailed when a repair does not heal, PeersMissing."""
-    async with Sandbox(folder, _WORKERS, changes={"limits": {"attempts_per_target": 10}}) as sandbox:
-        broken = await BrokenNode.of(sandbox)
+    async with sandbox_of(folder) as sandbox:
+        broken = BrokenNode.of(sandbox)
         await sandbox.bot.start()
         bot = await median_s(broken.repair_by_bot, short=short, long=long)
         await sandbox.bot.stop()
-        commands = tuple(_commands(sandbox))
+        commands = commands_of(sandbox)
         bare = await median_s(lambda: broken.repair_by_ssh(commands), short=short, long=long)
         peer = await median_s(lambda: broken.repair_by_ansible(commands), short=short, long=long)
     return RepairSeconds(bot=bot, ansible=peer, bare_ssh=bare)
+
+
+def sandbox_of(folder: Path) -> Sandbox:
+    return Sandbox(folder, _WORKERS, changes={"limits": {"attempts_per_target": 10}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class BrokenNode:
     """containerd's configuration without the handlers."""
 
     @classmethod
-    async def of(cls, sandbox: Sandbox) -> BrokenNode:
+    def of(cls, sandbox: Sandbox) -> BrokenNode:
         return cls(sandbox, sandbox.nodes[NODE].files.host_path(CONFIG).read_bytes())
 
     async def repair_by_bot(self) -> float:
@@ -128,13 +132,9 @@ def _took_s(incident: Incident) -> float:
     return (incident.closed.at - incident.answer.at).total_seconds() - proof_s
 
 
-def _commands(sandbox: Sandbox) -> Iterator[Command]:
+def commands_of(sandbox: Sandbox) -> tuple[Command, ...]:
     """What the bot ran on the node in its latest repair, and a look before the first and after each."""
     look = Command(("sh",), node_script(load_settings(sandbox.bot.config)))
     latest = max(journaled(sandbox), key=lambda incident: incident.opened_at)
-    yield look
-    for step in latest.steps:
-        for act in step.acts:
-            if act.command is not None:
-                yield Command(act.command.argv, act.command.stdin)
-                yield look
+    acts = (act.command for step in latest.steps for act in step.acts if act.command is not None)
+    return (look, *chain.from_iterable((Command(each.argv, each.stdin), look) for each in acts))

@@ -23,17 +23,17 @@ async def measure(folder: Path, *, sizes: tuple[str, ...] = SIZES, short: int = 
     bot, peer = {}, {}
     for size in sizes:
         async with healthy_fleet(folder / size, int(size)) as fleet:
-            bot[size] = await median_s(lambda fleet=fleet: _sweep(fleet), short=short, long=long)
-            peer[size] = await median_s(lambda fleet=fleet: _play(fleet), short=short, long=long)
+            bot[size] = await median_s(lambda fleet=fleet: by_bot(fleet), short=short, long=long)
+            peer[size] = await median_s(lambda fleet=fleet: by_ansible(fleet), short=short, long=long)
     return SweepSeconds(bot=bot, ansible=peer)
 
 
-async def _sweep(fleet: Fleet) -> float:
+async def by_bot(fleet: Fleet) -> float:
     """Ends with 0 only when every node was read and nothing is wrong with any."""
     return await run(sys.executable, "-m", "bot", "sweep", "--config", str(fleet.config), "--output", "json")
 
 
-async def _play(fleet: Fleet) -> float:
+async def by_ansible(fleet: Fleet) -> float:
     settings = load_settings(fleet.config)
     look = ansible.Command(("sh",), node_script(settings))
     return await ansible.play(fleet.inventory, [look], forks=settings.sweep.nodes_at_once, folder=fleet.folder)

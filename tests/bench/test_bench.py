@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import rss
+from tests.bench import ansible, peers, repair, rss, sweep
 from tests.bench.events import by_bot
 from tests.bench.events.stream import serve
+from tests.bench.fleet import healthy_fleet
 from tests.bench.report import (
     SIZES,
     EventsPerSecond,
@@ -19,6 +20,7 @@ from tests.bench.report import (
     SweepSeconds,
     merge,
 )
+from tests.sandbox.whole.afterwards import configurations
 
 PARTS: dict[str, Part] = {
     "events": EventsPerSecond(bot=3.0, kopf=1.0, floor=4.0),
@@ -58,7 +60,7 @@ def test_a_file_of_another_shape_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_every_part_can_be_asked_for() -> None:
-    assert set(bench.PARTS) <= set(PARTS)
+    assert set(PARTS) == set(bench.PARTS)
 
 
 async def test_the_bot_hears_the_whole_stream_and_recognises_the_failures(tmp_path: Path) -> None:
@@ -70,6 +72,31 @@ async def test_the_bot_hears_the_whole_stream_and_recognises_the_failures(tmp_pa
         await server.stop()
     assert (300, 3) == (heard.heard, heard.matched)
     assert heard.ended_at > server.began
+
+
+async def test_both_look_at_the_same_nodes(tmp_path: Path) -> None:
+    async with healthy_fleet(tmp_path, 2) as fleet:
+        assert await sweep.by_bot(fleet) > 0
+        if peers.installed():
+            assert await sweep.by_ansible(fleet) > 0
+
+
+async def test_the_repair_s_own_commands_repair_the_node_without_the_bot(tmp_path: Path) -> None:
+    async with repair.sandbox_of(tmp_path) as sandbox:
+        broken = repair.BrokenNode.of(sandbox)
+        await sandbox.bot.start()
+        assert await broken.repair_by_bot() > 0
+        healed = configurations(sandbox)[repair.NODE]
+        assert broken.text != healed
+        await sandbox.bot.stop()
+        commands = repair.commands_of(sandbox)
+        assert await broken.repair_by_ssh(commands) > 0
+        assert healed == configurations(sandbox)[repair.NODE]
+
+
+def test_what_looks_like_a_template_reaches_ansible_as_it_is() -> None:
+    text = ansible.render_playbook([ansible.Command(("printf", "{{ 1 }}"), "{% if x %}\n")])
+    assert 2 == text.count("!unsafe '{")
 
 
 async def test_memory_is_that_of_the_running_bot(tmp_path: Path) -> None:
