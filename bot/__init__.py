@@ -20,6 +20,7 @@ The way of one failure, and where to read it:
     core/mode             whether it is only observed, by configuration, rule or pool
     engine/approvals      who may answer which plan, and who was first
     engine/repair         fleet slot, Lease, epoch, blockers and facts again
+    engine/brake          paused or not, asked before every command
     engine/runner         ask the step, journal, act, journal, read the facts, ask again
     adapters/ssh          one verified connection per node; each act is a named transient unit, begun once
     adapters/http         what monitoring sees, read off the others at each scrape

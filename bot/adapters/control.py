@@ -10,14 +10,15 @@ import pwd
 import socket
 import stat
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from bot.core.errors import InputError, PermanentError, UnreachableError
+from bot.core.errors import BotError, InputError, PermanentError, UnreachableError
+from bot.core.model import Actor
 
 MAX_LINE = 64 * 1024
 TIMEOUT_S = 30.0
@@ -25,11 +26,13 @@ TIMEOUT_S = 30.0
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
     command: str
-    """approve, deny, release, abort, repair."""
+    """approve, deny, release, abort, repair, pause, resume."""
     subject: str
-    """Incident id or node name."""
+    """Incident id or node name; empty for the whole bot."""
     digest: str = ""
     """For approve: the plan that the person saw; empty means the current one."""
+    reason: str = ""
+    """For pause."""
 
 
 class Response(Struct, frozen=True):
@@ -50,8 +53,12 @@ class Peer(Struct, frozen=True):
             return f"{pwd.getpwuid(self.uid).pw_name} (uid {self.uid})"
         return f"uid {self.uid}"
 
+    @property
+    def actor(self) -> Actor:
+        return Actor(via="cli", user=self.name, evidence=f"pid={self.pid} uid={self.uid}")
 
-Answerer = Callable[[Request, Peer], Response]
+
+Answerer = Callable[[Request, Peer], Awaitable[Response]]
 
 
 def socket_path(journal: Path) -> Path:
@@ -70,7 +77,7 @@ async def listen(journal: Path, answer: Answerer) -> AsyncIterator[None]:
         with suppress(ConnectionError, TimeoutError, ValueError):  # ValueError: a line beyond the limit
             async with asyncio.timeout(TIMEOUT_S):
                 line = await reader.readline()
-                writer.write(msgspec.json.encode(_respond(line, _peer(writer), answer)) + b"\n")
+                writer.write(msgspec.json.encode(await _respond(line, _peer(writer), answer)) + b"\n")
                 await writer.drain()
         writer.close()
 
@@ -99,12 +106,15 @@ def _remove_stale(path: Path) -> None:
         path.unlink()
 
 
-def _respond(line: bytes, peer: Peer, answer: Answerer) -> Response:
+async def _respond(line: bytes, peer: Peer, answer: Answerer) -> Response:
     try:
         request = msgspec.json.decode(line, type=Request)
     except msgspec.MsgspecError as error:
         return Response(ok=False, text=f"the bot did not understand the request: {error}")
-    return answer(request, peer)
+    try:
+        return await answer(request, peer)
+    except BotError as error:
+        return Response(ok=False, text=str(error))
 
 
 def _peer(writer: asyncio.StreamWriter) -> Peer:

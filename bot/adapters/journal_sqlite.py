@@ -13,8 +13,9 @@ import fcntl
 import os
 import socket
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,10 +23,12 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from bot.adapters import journal_pauses
 from bot.core import entries
 from bot.core.entries import History
 from bot.core.errors import JournalError
 from bot.core.model import IncidentId
+from bot.core.pause import PauseRecord
 
 T = TypeVar("T")
 
@@ -46,6 +49,8 @@ CREATE TABLE entries (
 );
 COMMIT;
 """
+
+_INSERT_ENTRY = "INSERT INTO entries (incident, format, entry) VALUES (?, ?, ?)"
 
 
 class LockFile:
@@ -145,10 +150,17 @@ class SqliteJournal:
         self._lock.release()
 
     async def append(self, incident: IncidentId, entry: entries.Entry) -> None:
-        await self._in_thread(lambda: self._write(incident, entries.encode(entry)))
+        record = entries.encode(entry)
+        await self._in_thread(lambda: self._write(_INSERT_ENTRY, (incident, entries.FORMAT, record)))
 
     async def read(self) -> Mapping[IncidentId, History]:
         return await self._in_thread(lambda: _read_all(self._opened, self.path))
+
+    async def note_pause(self, record: PauseRecord) -> None:
+        await self._in_thread(lambda: self._write(journal_pauses.INSERT, journal_pauses.row_of(record)))
+
+    async def pauses(self) -> Sequence[PauseRecord]:
+        return await self._in_thread(self._read_pauses)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
@@ -169,6 +181,7 @@ class SqliteJournal:
             _check_ours(connection, self.path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(journal_pauses.TABLE)
             (self._id,) = connection.execute("SELECT id FROM identity").fetchone()
         except sqlite3.Error as error:
             raise _damaged(self.path, error) from error
@@ -176,17 +189,20 @@ class SqliteJournal:
             raise JournalError(f"{self.path}: cannot open the journal: {error.strerror}") from error
         self._connection = connection
 
+    def _read_pauses(self) -> Sequence[PauseRecord]:
+        try:
+            return journal_pauses.read_pauses(self._opened, self.path)
+        except sqlite3.Error as error:
+            raise _damaged(self.path, error) from error
+
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _write(self, incident: IncidentId, record: bytes) -> None:
+    def _write(self, statement: str, row: tuple[str | int | bytes, ...]) -> None:
         try:
-            self._opened.execute(
-                "INSERT INTO entries (incident, format, entry) VALUES (?, ?, ?)",
-                (incident, entries.FORMAT, record),
-            )
+            self._opened.execute(statement, row)
         except sqlite3.Error as error:
             raise JournalError(f"{self.path}: cannot write the journal ({error}); nothing more is done") from error
 
@@ -212,7 +228,15 @@ def _read_all(connection: sqlite3.Connection, path: Path) -> dict[IncidentId, Hi
     return {key: History(tuple(value), unknown.get(key, "")) for key, value in found.items()}
 
 
-def read_journal(path: Path) -> Mapping[IncidentId, History]:
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything in a journal."""
+
+    histories: Mapping[IncidentId, History]
+    pauses: Sequence[PauseRecord]
+
+
+def read_contents(path: Path) -> Contents:
     """Everything in the journal at `path`, read-only and without its lock; blocking, for commands.
 
     Raises JournalError when there is none, or it is damaged or not ours.
@@ -223,8 +247,13 @@ def read_journal(path: Path) -> Mapping[IncidentId, History]:
         connection = _connect(path, read_only=True)
         try:
             _check_ours(connection, path)
-            return _read_all(connection, path)
+            return Contents(_read_all(connection, path), journal_pauses.read_pauses(connection, path))
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise _damaged(path, error) from error
+
+
+def read_journal(path: Path) -> Mapping[IncidentId, History]:
+    """Its incidents only. Raises as `read_contents`."""
+    return read_contents(path).histories

@@ -2,7 +2,9 @@
 
 from bot.adapters import control
 from bot.core.model import Actor, Digest, IncidentId
+from bot.engine import pausing
 from bot.engine.approvals import Answer, Approvals, Reply
+from bot.engine.brake import Brake
 from bot.engine.commands import Commands
 from bot.views.card import ButtonValue
 
@@ -13,9 +15,16 @@ def answer_click(approvals: Approvals, button: ButtonValue, approve: bool, actor
     return reply is Reply.ACCEPTED, sentence
 
 
-def answer_command(commands: Commands, request: control.Request, peer: control.Peer) -> control.Response:
-    actor = Actor(via="cli", user=peer.name, evidence=f"pid={peer.pid} uid={peer.uid}")
+async def answer_command(
+    commands: Commands, brake: Brake, request: control.Request, peer: control.Peer
+) -> control.Response:
+    """Raises JournalError when a pause could not be written or lifted."""
+    actor = peer.actor
     match request.command:
+        case "pause":
+            return control.Response(*await pausing.pause(brake, request.reason, actor))
+        case "resume":
+            return control.Response(*await pausing.resume(brake, actor))
         case "approve" | "deny":
             approve = request.command == "approve"
             result = commands.answer(request.subject, request.digest, approve, actor)

@@ -17,6 +17,7 @@ from bot.adapters import control
 from bot.adapters.journal_sqlite import SqliteJournal
 from bot.adapters.kube.feed import Feed
 from bot.adapters.kube.lease import KubeLeases
+from bot.adapters.kube.pause_key import ConfigMapKey
 from bot.adapters.kube.watch import Bounds
 from bot.adapters.silent import SilentCards
 from bot.adapters.slack.api import SlackApi
@@ -30,12 +31,14 @@ from bot.config import SlackTokens
 from bot.core.kata import JoinPolicy
 from bot.core.settings import Settings
 from bot.engine.approvals import Approvals
+from bot.engine.brake import Brake
 from bot.engine.commands import Commands
 from bot.engine.desk import Desk
 from bot.engine.fleet import Fleet
 from bot.engine.intake import Intake
 from bot.engine.parts import Parts
 from bot.engine.ports import Cards
+from bot.engine.telling import CardsWithHalt
 from bot.engine.upkeep import keep
 
 log = structlog.get_logger(__name__)
@@ -49,14 +52,16 @@ async def serve(settings: Settings, tokens: SlackTokens | None) -> None:
         api = await _slack_api(settings, tokens, stack)
         cards = SlackCards(api, settings.slack) if api is not None else SilentCards()
         feed = _feed(world_access)
-        desk = Desk(_parts(world_access, journal, cards, feed))
-        approvals = Approvals(desk, settings.slack)
+        brake = Brake(journal, _pause_key(world_access), world_access.clock, settings.pause.read_s)
+        await brake.recall()
+        desk = Desk(_parts(world_access, journal, CardsWithHalt(cards, brake), feed, brake))
+        approvals = Approvals(desk, brake, settings.slack)
         commands = Commands(desk, approvals, feed.world)
         intake = _intake(world_access, feed, desk)
-        await stack.enter_async_context(control.listen(settings.journal, partial(answer_command, commands)))
+        await stack.enter_async_context(control.listen(settings.journal, partial(answer_command, commands, brake)))
         await desk.resume()
         keeps = partial(keep, clock=world_access.clock)
-        background = [desk.run(), keeps("watch", partial(feed.run, intake.hear))]
+        background = [desk.run(), keeps("watch", partial(feed.run, intake.hear)), keeps("pause", brake.run)]
         slack: Slack | None = None
         if api is not None and tokens is not None and isinstance(cards, SlackCards):
             socket = SlackSocket(
@@ -92,7 +97,12 @@ def _feed(r: Reach) -> Feed:
     return Feed(r.api, kubernetes.ims_namespaces, r.settings.nodes.name_pattern, bounds)
 
 
-def _parts(r: Reach, journal: SqliteJournal, cards: Cards, feed: Feed) -> Parts:
+def _pause_key(r: Reach) -> ConfigMapKey | None:
+    name = r.settings.pause.configmap
+    return None if name is None else ConfigMapKey(r.api, r.settings.kubernetes.lease_namespace, name)
+
+
+def _parts(r: Reach, journal: SqliteJournal, cards: Cards, feed: Feed, brake: Brake) -> Parts:
     leases = KubeLeases(
         r.api,
         namespace=r.settings.kubernetes.lease_namespace,
@@ -112,6 +122,7 @@ def _parts(r: Reach, journal: SqliteJournal, cards: Cards, feed: Feed) -> Parts:
         clock=r.clock,
         looker=r.looker,
         fleet=Fleet(r.settings.limits.concurrent_repairs),
+        brake=brake,
     )
 
 

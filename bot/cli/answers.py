@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bot.adapters.control import Request, ask
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
+from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_response
 from bot.config import load_settings
 
 IncidentArgument = Annotated[str, typer.Argument(metavar="ID", help="The incident's id, as on its card.")]
@@ -55,10 +55,4 @@ def abort_command(
 
 
 def _send(config: "ConfigOption", request: Request, output: Output) -> None:
-    response = asyncio.run(ask(load_settings(config).journal, request))
-    if output is Output.JSON:
-        print_json(response)
-    else:
-        typer.echo(response.text, err=not response.ok)
-    if not response.ok:
-        raise typer.Exit(1)
+    print_response(asyncio.run(ask(load_settings(config).journal, request)), output)

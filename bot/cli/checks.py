@@ -15,6 +15,7 @@ from bot.config import SlackTokens, load_settings, slack_tokens
 from bot.core.errors import BotError
 from bot.core.model import NodeRef
 from bot.core.objects import Node
+from bot.core.pause import reason_in
 from bot.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,11 +70,25 @@ async def _checks(settings: Settings, tokens: SlackTokens | None) -> AsyncIterat
             yield Checked("Kubernetes API", True, f"{version}, {len(workers)} workers that may be touched")
         except BotError as error:
             yield Checked("Kubernetes API", False, str(error))
+        if r.settings.pause.configmap is not None:
+            yield await _check_pause(r, r.settings.pause.configmap)
         for result in await asyncio.gather(*(_check_node(r, node) for node in workers)):
             yield result
     yield await _check_slack(settings, tokens)
     if settings.kata.archive is not None:
         yield await _check_mirror(settings.kata.archive.url)
+
+
+async def _check_pause(r: "Reach", configmap: str) -> Checked:
+    """A key that cannot be read stops every repair."""
+    from bot.adapters.kube.pause_key import ConfigMapKey
+
+    key = ConfigMapKey(r.api, r.settings.kubernetes.lease_namespace, configmap)
+    try:
+        reason = reason_in(await key.read())
+    except BotError as error:
+        return Checked("pause key", False, str(error))
+    return Checked("pause key", True, "not paused" if reason is None else f"paused by {key.name}: {reason}")
 
 
 async def _check_node(r: "Reach", node: Node) -> Checked:

@@ -1,19 +1,20 @@
 """Commands that read the journal: it is opened read-only, so they work beside a running bot and without one."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from bot.adapters.journal_sqlite import read_journal
+from bot.adapters.journal_sqlite import Contents, read_contents
 from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
 from bot.config import load_settings
 from bot.core.errors import InputError
 from bot.core.incident import Incident
 from bot.core.lifecycle import fold
 from bot.core.model import IncidentId, Mode
-from bot.core.settings import Settings
-from bot.views.terminal import incident_table, incident_text
+from bot.core.pause import Halt, halt_text, in_force
+from bot.views.terminal import halt_line, incident_table, incident_text
 
 
 def incidents_command(
@@ -23,11 +24,15 @@ def incidents_command(
 ) -> None:
     """List incidents, newest first."""
     settings = load_settings(config)
-    found = [i for i in _read(settings).values() if every or i.open]
+    contents = read_contents(settings.journal)
+    halts = list(in_force(contents.pauses).values())
+    found = [i for i in _folded(contents).values() if every or i.open]
     found.sort(key=lambda i: i.opened_at, reverse=True)
     if output is Output.JSON:
-        print_json([_summary(i) for i in found])
+        print_json([_summary(i, halts) for i in found])
         return
+    for halt in halts:
+        Console().print(halt_line(halt))
     if found:
         Console().print(incident_table(found))
     else:
@@ -42,7 +47,7 @@ def show_command(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show one incident: what failed, the plan with its diff, every act and its outcome, who answered."""
-    found = _read(load_settings(config)).get(IncidentId(incident))
+    found = _folded(read_contents(load_settings(config).journal)).get(IncidentId(incident))
     if found is None:
         raise InputError(f"there is no incident {incident} in the journal; `imsbot incidents --all` lists them")
     if output is Output.JSON:
@@ -51,12 +56,11 @@ def show_command(
         Console().print(incident_text(found))
 
 
-def _read(settings: Settings) -> dict[IncidentId, Incident]:
-    histories = read_journal(settings.journal)
-    return {key: fold(key, history.entries) for key, history in histories.items() if history.entries}
+def _folded(contents: Contents) -> dict[IncidentId, Incident]:
+    return {key: fold(key, history.entries) for key, history in contents.histories.items() if history.entries}
 
 
-def _summary(i: Incident) -> dict[str, object]:
+def _summary(i: Incident, halts: Sequence[Halt]) -> dict[str, object]:
     return {
         "id": i.id,
         "target": i.target.name,
@@ -65,6 +69,8 @@ def _summary(i: Incident) -> dict[str, object]:
         "result": i.result,
         "families": i.families,
         "observed": i.observed,
+        "paused": [halt_text(halt) for halt in halts] if i.open else [],
+        "suspended_at": i.suspended.at if i.suspended else None,
         "digest": i.plan.digest if i.plan else None,
         "opened_at": i.opened_at,
         "changed_at": i.changed_at,

@@ -10,7 +10,7 @@ import sys
 import typer
 
 from bot.adapters.telemetry import configure_logs
-from bot.cli import answers, checks, explain, incidents, plans, preview, run, sweep
+from bot.cli import answers, checks, explain, incidents, pauses, plans, preview, run, sweep
 from bot.core.errors import BotError, InputError, JournalError
 
 app = typer.Typer(
@@ -38,6 +38,8 @@ app.command("repair", rich_help_panel=DECIDE)(answers.repair_command)
 app.command("approve", rich_help_panel=DECIDE)(answers.approve_command)
 app.command("deny", rich_help_panel=DECIDE)(answers.deny_command)
 app.command("release", rich_help_panel=DECIDE)(answers.release_command)
+app.command("pause", rich_help_panel=DECIDE)(pauses.pause_command)
+app.command("resume", rich_help_panel=DECIDE)(pauses.resume_command)
 app.command("abort", rich_help_panel=DECIDE)(answers.abort_command)
 
 

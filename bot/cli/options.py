@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bot.adapters.control import Response
+
 
 class Output(StrEnum):
     TABLE = "table"
@@ -32,3 +34,13 @@ DEFAULT_CONFIG = Path("/etc/imsbot/config.yaml")
 def print_json(value: object) -> None:
     """One compact JSON document on stdout."""
     typer.echo(msgspec.json.encode(value, order="deterministic").decode())
+
+
+def print_response(response: Response, output: Output) -> None:
+    """What the bot answered; exit code 1 when it refused."""
+    if output is Output.JSON:
+        print_json(response)
+    else:
+        typer.echo(response.text, err=not response.ok)
+    if not response.ok:
+        raise typer.Exit(1)

@@ -109,6 +109,18 @@ class Started(Record, frozen=True, tag="started"):
     """Names of approved steps that the facts do not ask for any more; counts before the first act only."""
 
 
+class Suspended(Record, frozen=True, tag="suspended"):
+    """A pause of the bot stopped the repair before its next command; its node stays as it is."""
+
+    why: str
+    until: datetime
+    """When it is held, unless the pause ends before."""
+
+
+class Continued(Record, frozen=True, tag="continued"):
+    """The pause is over. What it took counts for no step's patience."""
+
+
 class StepBegan(Record, frozen=True, tag="step-began"):
     name: str
     undo: bool = False
@@ -184,6 +196,8 @@ Entry = (
     | Reminded
     | Answered
     | Started
+    | Suspended
+    | Continued
     | StepBegan
     | Intended
     | Ended

@@ -19,6 +19,7 @@ from bot.core.model import (
     Sighting,
     Target,
 )
+from bot.core.pause import Halt
 
 
 class Phase(StrEnum):
@@ -91,6 +92,8 @@ class Incident:
     """When it was held, or people were last reminded."""
     answer: e.Answered | None = None
     starts: tuple[e.Started, ...] = ()
+    suspended: e.Suspended | None = None
+    """Stands still in the middle of its repair, because the bot is paused."""
     steps: tuple[StepProgress, ...] = ()
     undo: tuple[StepProgress, ...] = ()
     release: bool = False
@@ -105,6 +108,8 @@ class Incident:
     closed: e.Closed | None = None
     echoes: int = 0
     """Sightings that stayed quiet after the end; counted in memory, shown on the old card."""
+    halt: Halt | None = None
+    """Why the whole bot starts nothing now; put in for its card only."""
 
     @property
     def families(self) -> tuple[Family, ...]:

@@ -7,7 +7,7 @@ Neither of them knows the world: facts, Leases and people come in through the en
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
@@ -91,6 +91,10 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
             return _answered(i, record)
         case e.Started():
             return _started(i, record)
+        case e.Suspended():
+            return replace(i, suspended=record)
+        case e.Continued():
+            return _continued(i, record)
         case e.StepBegan() | e.Intended() | e.Ended() | e.StepEnded():
             return _progressed(i, record)
         case e.Failed():
@@ -99,9 +103,9 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
             return replace(i, abort=actor)
         case e.UndoPlanned(steps=steps, release=release):
             undo = tuple(StepProgress(step) for step in steps)
-            return replace(i, phase=Phase.UNDOING, undo=undo, release=release, held="")
+            return replace(i, phase=Phase.UNDOING, undo=undo, release=release, held="", suspended=None)
         case e.Held(why=why):
-            return replace(i, phase=Phase.HELD, held=why, release=False, told_at=record.at)
+            return replace(i, phase=Phase.HELD, held=why, release=False, told_at=record.at, suspended=None)
         case e.ReleaseAsked():
             return replace(i, release=True)
         case e.Closed():
@@ -137,6 +141,18 @@ def _started(i: Incident, record: e.Started) -> Incident:
         steps = tuple(_skipped(s, record) if s.planned.name in record.skipped else s for s in fresh)
     phase = Phase.UNDOING if i.phase is Phase.UNDOING else Phase.RUNNING
     return replace(i, phase=phase, starts=(*i.starts, record), steps=steps)
+
+
+def _continued(i: Incident, record: e.Continued) -> Incident:
+    """A step's patience is counted from its beginning, and does not run out while it must not act."""
+    stood = record.at - i.suspended.at if i.suspended else timedelta()
+
+    def later(step: StepProgress) -> StepProgress:
+        if step.state is not StepState.RUNNING or step.began is None:
+            return step
+        return replace(step, began=step.began + stood)
+
+    return replace(i, suspended=None, steps=tuple(map(later, i.steps)))
 
 
 def _skipped(step: StepProgress, record: e.Started) -> StepProgress:

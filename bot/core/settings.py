@@ -160,6 +160,15 @@ class Approval(Section):
     """A held incident reminds people this often, whatever else is seen on its node."""
 
 
+class Pausing(Section):
+    configmap: DnsLabel | None = "imsbot"
+    """In `kubernetes.lease_namespace`; its key `pause` pauses the bot. Unset: only `imsbot pause` does."""
+    read_s: Seconds = 10
+    """How often the key is read for the cards; before each command it is read anyway."""
+    hold_after_s: Seconds = 2 * 3600
+    """A repair that a pause stopped in its middle is held after this time: no node stays cordoned unseen."""
+
+
 class Limits(Section):
     concurrent_repairs: int = Field(default=1, ge=1, le=10)
     attempts_per_target: int = Field(default=2, ge=1, le=10)
@@ -265,6 +274,7 @@ class Settings(Section):
     canary: Canary
     slack: Slack = Field(default_factory=Slack)
     approval: Approval = Field(default_factory=Approval)
+    pause: Pausing = Field(default_factory=Pausing)
     limits: Limits = Field(default_factory=Limits)
     sweep: Sweep = Field(default_factory=Sweep)
     lease: LeaseTimes = Field(default_factory=LeaseTimes)

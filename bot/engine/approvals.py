@@ -10,7 +10,9 @@ from enum import StrEnum
 from bot.core import entries as e
 from bot.core.incident import Incident, Phase
 from bot.core.model import Actor, Digest, IncidentId
+from bot.core.pause import halt_text, way_out
 from bot.core.settings import Slack
+from bot.engine.brake import Brake
 from bot.engine.desk import Desk
 
 
@@ -24,6 +26,7 @@ class Reply(StrEnum):
     ANSWERED = "answered"
     SUPERSEDED = "superseded"
     OBSERVED = "observed"
+    PAUSED = "paused"
     NOT_WAITING = "not-waiting"
 
 
@@ -38,8 +41,9 @@ class Answer:
 
 
 class Approvals:
-    def __init__(self, desk: Desk, slack: Slack) -> None:
+    def __init__(self, desk: Desk, brake: Brake, slack: Slack) -> None:
         self._desk = desk
+        self._brake = brake
         self._slack = slack
         self._first: dict[IncidentId, int] = {}
         """Incident -> number of the plan that was answered; an answer counts once per plan."""
@@ -68,6 +72,9 @@ class Approvals:
                 Reply.SUPERSEDED,
                 "The plan has changed since this card was drawn; look at the new one and answer that.",
             )
+        if answer.approve and (halt := self._brake.halt) is not None:
+            why = f"Not approved: the bot is {halt_text(halt)}. It takes approvals again after {way_out(halt)}."
+            return Reply.PAUSED, why
         self._first[incident.id] = incident.plans_made
         worker.tell(e.Answered(at=worker.now(), actor=answer.actor, approve=answer.approve, digest=answer.digest))
         return Reply.ACCEPTED, "Approved." if answer.approve else "Denied."

@@ -52,6 +52,7 @@ class Desk:
         self._looked: dict[str, float] = {}
         self._looks: set[asyncio.Task[None]] = set()
         self._gate = Gate(parts)
+        parts.brake.on_change(self._tell_halt)
         self._journal_lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # Start and end
@@ -178,6 +179,12 @@ class Desk:
             return chose or i.target.fingerprint == target.fingerprint
 
         return [i for i in self._closed.values() if is_its(i)]
+
+    def _tell_halt(self) -> None:
+        """The bot was paused or goes on: every open card says so, and who waited for it looks."""
+        for worker in self._open:
+            self._parts.cards.show(worker.incident)
+            worker.wake()
 
     # Sightings
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bot.core.rules import RuleSet
 from bot.core.settings import Settings
+from bot.engine.brake import Brake
 from bot.engine.fleet import Fleet
 from bot.engine.look import Looker
 from bot.engine.ports import Cards, Clock, Cluster, Journal, Leases, Nodes, World
@@ -24,3 +25,4 @@ class Parts:
     clock: Clock
     looker: Looker
     fleet: Fleet
+    brake: Brake

@@ -15,6 +15,7 @@ from bot.core.facts.cluster import ClusterFacts, Reads
 from bot.core.incident import Incident
 from bot.core.model import CardRef, IncidentId, NodeRef, Target
 from bot.core.objects import Node, Observed
+from bot.core.pause import PauseRecord
 
 
 class Clock(Protocol):
@@ -41,6 +42,30 @@ class Journal(Protocol):
 
     async def read(self) -> Mapping[IncidentId, History]:
         """All entries in order. Raises JournalError for a damaged file."""
+
+
+class Pauses(Protocol):
+    """The brake's part of the journal."""
+
+    async def pauses(self) -> Sequence[PauseRecord]:
+        """All records in order. Raises JournalError, also for one that this program does not know."""
+
+    async def note_pause(self, record: PauseRecord) -> None:
+        """Returns when it is on disk. Raises JournalError."""
+
+
+class PauseKey(Protocol):
+    """The key by which the cluster pauses the bot."""
+
+    @property
+    def name(self) -> str:
+        """Of the ConfigMap, with its namespace, for people."""
+
+    async def read(self) -> str | None:
+        """Its value now, read live; `None` when there is none.
+
+        Raises BotError when that cannot be known.
+        """
 
 
 class Cluster(Protocol):

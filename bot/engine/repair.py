@@ -6,6 +6,7 @@ done is in the journal, what is true is in the facts, so there is no state of it
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
@@ -14,8 +15,10 @@ from bot.core.errors import PASSING, BotError, HostKeyError, JournalError, Tempo
 from bot.core.facts import Facts
 from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Blocker, Consent, Diagnosis, Family, Plan
+from bot.core.pause import Paused, halt_text
 from bot.core.plan import within
 from bot.core.quiet import NO_START, UNREADABLE
+from bot.engine.brake import Halted
 from bot.engine.look import Subject
 from bot.engine.owner import Owner
 from bot.engine.parts import Parts
@@ -28,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 FLEET_RETRY_S = 1.0
 INTERRUPTED_RETRY_S = 3.0
+HALTED_RETRY_S = 30.0
+"""How often the brake is looked at while it holds; a change of it wakes the worker at once."""
 
 
 class Repair:
@@ -60,6 +65,7 @@ class Repair:
     async def _try(self) -> float | None:
         """How long to wait before the next try; `None` when something went forward, or nothing more will."""
         try:
+            await self._heed_brake()
             async with AsyncExitStack() as stack:
                 lease = await stack.enter_async_context(self._parts.leases.hold(self._incident.target))
                 node = self._incident.target.node if self._needs_node else None
@@ -67,10 +73,38 @@ class Repair:
                 await self._with_lease(lease, shell)
         except Stopping:
             pass
+        except Halted as halted:
+            return await self._stand_still(halted.pause)
         except JournalError:
             raise
         except BotError as error:
             return await self._interrupted(error)
+        return None
+
+    async def _heed_brake(self) -> None:
+        """Before all that a pause keeps from being entered: Lease, connection, epoch. Raises as `Brake.heed`."""
+        i = self._incident
+        leaving = i.phase is Phase.UNDOING or i.failure is not None or i.abort is not None
+        current = i.current if i.touched and not leaving else None
+        amid_whole = current is not None and bool(current.acts) and decode(current.planned).whole
+        if not leaving and not amid_whole:
+            await self._parts.brake.heed()
+        if i.suspended is not None and not leaving:
+            await self._owner.record(e.Continued(at=self._owner.now()))
+
+    async def _stand_still(self, pause: Paused) -> float | None:
+        """Until the brake is released: without Lease and connection, our marks on the node (`engine/brake`)."""
+        now = self._owner.now()
+        if not self._incident.touched:
+            return HALTED_RETRY_S
+        if self._incident.suspended is None:
+            until = now + timedelta(seconds=self._parts.settings.pause.hold_after_s)
+            await self._owner.record(e.Suspended(at=now, why=halt_text(pause), until=until))
+        assert self._incident.suspended is not None
+        left_s = (self._incident.suspended.until - now).total_seconds()
+        if left_s > 0:
+            return min(left_s, HALTED_RETRY_S)
+        await self._owner.hold(f"its repair stood still in the middle for too long: the bot is {halt_text(pause)}")
         return None
 
     @property
@@ -122,6 +156,7 @@ class Repair:
         await self._owner.record(e.Started(at=self._owner.now(), epoch=epoch, holder=holder, skipped=skipped))
         runner = Runner(
             owner=self._owner,
+            brake=self._parts.brake,
             gather=self._gather,
             cluster=self._parts.cluster,
             world=self._parts.world,

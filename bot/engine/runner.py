@@ -18,9 +18,11 @@ from bot.core.facts import Facts
 from bot.core.incident import StepProgress
 from bot.core.names import unit_name
 from bot.core.takeover import taken_over
+from bot.engine.brake import Brake
 from bot.engine.owner import Owner
 from bot.engine.ports import Clock, Cluster, Lease, NodeShell, World
 from bot.steps import decode
+from bot.steps.step import Step
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +65,7 @@ class Runner:
         *,
         owner: Owner,
         gather: GatherFacts,
+        brake: Brake,
         cluster: Cluster,
         world: World,
         clock: Clock,
@@ -73,6 +76,7 @@ class Runner:
     ) -> None:
         self._owner = owner
         self._gather = gather
+        self._brake = brake
         self._cluster = cluster
         self._world = world
         self._clock = clock
@@ -84,7 +88,7 @@ class Runner:
     async def run(self) -> None:
         """Returns when every moving step is done, or when an abort is asked for while the plan runs.
 
-        Raises StepFailed, Stopping, TakenOver, LeaseLostError, UnreachableError.
+        Raises StepFailed, Stopping, TakenOver, Halted, LeaseLostError, UnreachableError.
         """
         while (progress := self._owner.incident.current) is not None:
             await self._owner.drain_inbox()
@@ -113,6 +117,8 @@ class Runner:
         step = decode(progress.planned)
         facts = await self._gather(self._shell, step.needs_node, progress)
         action = step.next(replace(facts, outcomes=outcomes_by_key(progress)))
+        if isinstance(action, Run | Api):
+            await self._heed_brake(step, progress)
         log.debug("step asked", incident=self._owner.incident.id, step=name, action=type(action).__name__)
         await self._do(name, progress, action, facts)
 
@@ -156,6 +162,12 @@ class Runner:
             await self._clock.sleep(rest_s)
         if self._owner.stopping:
             raise Stopping
+
+    async def _heed_brake(self, step: Step, progress: StepProgress) -> None:
+        """Raises Halted, or BotError when nobody can say. An act that is announced already has begun, for a pause:
+        the pause's own record comes after its entry."""
+        if not self._undoing and not (step.whole and progress.acts):
+            await self._brake.heed()
 
     def _check_gate(self, facts: Facts, *, uncordons: bool = False) -> None:
         self._check_right()

@@ -1,9 +1,14 @@
 """Brings an incident's card to people: patiently for a question, once for the last word."""
 
+from dataclasses import replace
+
 import structlog
 
 from bot.core import entries as e
 from bot.core.errors import BotError, JournalError, TemporaryError
+from bot.core.incident import Incident
+from bot.core.model import CardRef
+from bot.engine.brake import Brake
 from bot.engine.owner import Owner
 from bot.engine.ports import Cards
 
@@ -48,3 +53,20 @@ class Telling:
             await self._deliver()
         except TemporaryError as error:
             log.warning("last card not delivered yet", incident=self._owner.incident.id, error=str(error))
+
+
+class CardsWithHalt:
+    """Cards that say of each open incident whether the whole bot is paused, and by whom."""
+
+    def __init__(self, cards: Cards, brake: Brake) -> None:
+        self._cards = cards
+        self._brake = brake
+
+    def show(self, incident: Incident) -> None:
+        self._cards.show(self._with_halt(incident))
+
+    async def deliver(self, incident: Incident) -> CardRef | None:
+        return await self._cards.deliver(self._with_halt(incident))
+
+    def _with_halt(self, incident: Incident) -> Incident:
+        return replace(incident, halt=self._brake.halt) if incident.open else incident

@@ -80,7 +80,11 @@ class Worker:
     def review(self) -> None:
         """The watch says that nobody waits any more."""
         if self._question.review():
-            self._inbox.put_nowait(None)
+            self.wake()
+
+    def wake(self) -> None:
+        """Whatever it waits for may be there."""
+        self._inbox.put_nowait(None)
 
     @property
     def observed(self) -> tuple[str, ...]:
@@ -90,7 +94,7 @@ class Worker:
     def stop(self) -> None:
         """No new command starts. A running one is waited for by whoever runs the worker, within its grace."""
         self.stopping = True
-        self._inbox.put_nowait(None)
+        self.wake()
 
     async def run(self) -> None:
         """Returns when the incident is closed, or when the program stops.

@@ -30,6 +30,8 @@ _MARGIN_S = 10
 class Restart(Step, frozen=True, kw_only=True, tag="restart"):
     verb: ClassVar[Verb] = Verb.RESTART
     disruption: ClassVar[Disruption] = Disruption.RESTART_KEEPS
+    whole: ClassVar[bool] = True
+    """Between arming and disarming the node acts by itself, whoever stops."""
 
     incident: str
     handlers: tuple[str, ...]

@@ -30,6 +30,8 @@ class Step(Struct, frozen=True, kw_only=True, tag_field="step"):
     disruption: ClassVar[Disruption] = Disruption.NONE
     reads_only: ClassVar[bool] = False
     """It changes nothing, so no rule has to allow it."""
+    whole: ClassVar[bool] = False
+    """Its acts belong together: a pause of the bot waits until the last of them (`engine/brake`)."""
 
     why: str = ""
     """The fact that asks for it, one line."""

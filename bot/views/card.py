@@ -13,6 +13,7 @@ from bot.core.incident import Incident, Phase, StepState
 from bot.core.model import Consent, Result
 from bot.views import mrkdwn as m
 from bot.views.blocks import Block, context, fields, header, plain_text, section
+from bot.views.card_halt import halted
 from bot.views.card_plan import question
 from bot.views.card_progress import ending, held, steps, who
 from bot.views.thread import Post, thread_posts
@@ -67,6 +68,7 @@ def render_card(incident: Incident) -> Card:
     blocks = [
         header(f"{_mark(incident)}  {headline}"),
         *_news(incident),
+        *halted(incident),
         *_summary(incident),
         *_body(incident),
         *buttons,
@@ -79,13 +81,16 @@ def render_card(incident: Incident) -> Card:
 def _mark(i: Incident) -> str:
     if i.observed:
         return ":eyes:"
+    if i.suspended is not None:
+        return ":pause_button:"
     return _RESULT_MARKS[i.result] if i.result else _PHASE_MARKS[i.phase]
 
 
 def _state(i: Incident) -> str:
     if i.phase is Phase.RUNNING and i.steps:
         done = sum(step.state is StepState.DONE for step in i.steps)
-        return f"Repairing, step {min(done + 1, len(i.steps))} of {len(i.steps)}"
+        doing = "Paused at" if i.suspended is not None else "Repairing,"
+        return f"{doing} step {min(done + 1, len(i.steps))} of {len(i.steps)}"
     if i.phase in _WAITING and i.answer is None and not i.observed:
         return "Waiting for an answer"
     words = "not asked" if i.phase is Phase.UNASKED else state_of(i)
@@ -180,7 +185,8 @@ def _buttons(i: Incident) -> list[Block]:
         "confirm": plain_text("Approve", 30),
         "deny": plain_text("Not yet", 30),
     }
-    elements = [approve, _button(DENY, "Deny", "danger", value)]
+    deny = _button(DENY, "Deny", "danger", value)
+    elements = [deny] if i.halt is not None else [approve, deny]
     return [{"type": "actions", "block_id": f"imsbot-{i.id}", "elements": elements}]
 
 

@@ -41,6 +41,8 @@ def describe_entry(entry: e.Entry, incident: Incident) -> Line:  # noqa: C901 - 
             return {"plan": _digest(digest), "approve": approve, **_by(actor)}
         case e.Started(epoch=epoch, skipped=skipped):
             return {"epoch": epoch, "skipped": list(skipped)}
+        case e.Suspended(why=why, until=until):
+            return {"why": why, "until": until.isoformat()}
         case e.StepBegan(name=name, undo=undo):
             return {"step": name, "undo": undo}
         case e.Intended(seq=seq, step=step, key=key, purpose=purpose, unit=unit):
@@ -57,7 +59,7 @@ def describe_entry(entry: e.Entry, incident: Incident) -> Line:  # noqa: C901 - 
             return {"why": why}
         case e.Closed(result=result, why=why):
             return {"result": result.value, "why": why}
-        case e.Reminded():
+        case e.Reminded() | e.Continued():
             return {}
         case _:
             assert_never(entry)

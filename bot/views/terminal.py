@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bot.core.incident import Incident, StepProgress
 from bot.core.model import Diagnosis, Plan
+from bot.core.pause import Halt, halt_text, way_out
 from bot.views.wording import BAD_OUTCOMES, STEP_MARKS, actor_name, duration, moment, state_of, step_time
 
 
@@ -33,6 +34,11 @@ def incident_table(incidents: Iterable[Incident]) -> Table:
             verb,
         )
     return table
+
+
+def halt_line(halt: Halt) -> Text:
+    """The whole bot's state in one line, for above or below a table."""
+    return Text(f"The bot is {halt_text(halt)} (since {moment(halt.at)}; what ends it: {way_out(halt)})", "bold")
 
 
 def incident_text(i: Incident) -> RenderableType:
@@ -67,6 +73,8 @@ def _facts(i: Incident) -> Table:
     if i.failure is not None:
         rows.append(("failed", f"{i.failure.step}: {i.failure.why}"))
     rows += [(label, text) for label, text in (("held", i.held), ("unasked", i.unasked)) if text]
+    if i.suspended is not None:
+        rows.append(("stands still", f"{i.suspended.why}; held at {moment(i.suspended.until)}"))
     if i.closed is not None:
         rows.append(("took", duration(i.closed.at - i.opened_at)))
     for label, text in rows:

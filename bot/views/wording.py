@@ -38,6 +38,8 @@ def state_of(incident: Incident) -> str:
         return "only observed"
     if incident.result is not None:
         return RESULTS[incident.result]
+    if incident.suspended is not None:
+        return "paused in the middle of its repair"
     return PHASES[incident.phase]
 
 

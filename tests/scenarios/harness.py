@@ -2,25 +2,29 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from bot.adapters.rules_files import load_rules
 from bot.core import entries as e
+from bot.core import pause
 from bot.core.entries import History
-from bot.core.errors import UnreachableError
+from bot.core.errors import BotError, UnreachableError
 from bot.core.facts import NodeFacts
 from bot.core.incident import Incident, Phase
 from bot.core.model import Actor, CardRef, Consent, Family, IncidentId, Mode, Sighting, Target, TargetKind
+from bot.core.pause import PauseRecord
 from bot.core.rules import Rule, RuleSet
 from bot.core.settings import Settings
 from bot.engine.approvals import Answer, Approvals, Reply
+from bot.engine.brake import Brake
 from bot.engine.commands import Commands
 from bot.engine.desk import Desk
 from bot.engine.fleet import Fleet
 from bot.engine.look import Looker
 from bot.engine.parts import Parts
+from bot.engine.telling import CardsWithHalt
 from bot.views.card import render_card
 from tests.scenarios.simulated import (
     Network,
@@ -60,6 +64,9 @@ class MemoryJournal:
     """On its way to a slow disk."""
     killed: asyncio.Event = field(default_factory=asyncio.Event)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    paused: list[PauseRecord] = field(default_factory=list)
+    on_append: Callable[[int, e.Entry], None] = lambda number, entry: None
+    """Called with each entry as soon as it is written."""
 
     async def append(self, incident: IncidentId, entry: e.Entry) -> None:
         if self.killed.is_set():
@@ -73,15 +80,40 @@ class MemoryJournal:
         if not (dies and self.kill_before):
             self.written[incident].append(e.decode(e.encode(entry)))
         self.news.set()
+        self.on_append(self.appends, entry)
         if dies:
             self.killed.set()
             await asyncio.Event().wait()
+
+    async def note_pause(self, record: PauseRecord) -> None:
+        if self.killed.is_set():
+            await asyncio.Event().wait()
+        self.paused.append(pause.decode(pause.encode(record)))
+
+    async def pauses(self) -> Sequence[PauseRecord]:
+        return list(self.paused)
 
     def writing_a(self, entry: str) -> bool:
         return type(self.writing).__name__ == entry
 
     async def read(self) -> Mapping[IncidentId, History]:
         return {key: History(tuple(value)) for key, value in self.written.items()}
+
+
+@dataclass
+class PaperKey:
+    """The ConfigMap's key `pause`."""
+
+    name: str = "ims-remediation-bot/imsbot"
+    value: str | None = None
+    unreadable: BotError | None = None
+    reads: int = 0
+
+    async def read(self) -> str | None:
+        self.reads += 1
+        if self.unreadable is not None:
+            raise self.unreadable
+        return self.value
 
 
 @dataclass
@@ -129,6 +161,7 @@ class Stage:
         self.leases = SimulatedLeases(self.cluster.nodes)
         self.journal = MemoryJournal()
         self.cards = PaperCards()
+        self.key = PaperKey()
         self.approvals: dict[Family, Consent] = {}
         self.modes: dict[Family, Mode] = {}
         """What the site's rules say instead of ours."""
@@ -156,6 +189,8 @@ class Stage:
             clock=self.clock,
             parse=self._facts,
         )
+        brake = Brake(self.journal, self.key, self.clock, self.settings.pause.read_s)
+        await brake.recall()
         parts = Parts(
             settings=self.settings,
             rules=rules,
@@ -163,17 +198,21 @@ class Stage:
             cluster=self.cluster,
             nodes=nodes,
             leases=self.leases,
-            cards=self.cards,
+            cards=CardsWithHalt(self.cards, brake),
             world=QuietWorld(self.clock, self.cluster),
             clock=self.clock,
             looker=looker,
             fleet=Fleet(self.settings.limits.concurrent_repairs),
+            brake=brake,
         )
         desk = Desk(parts)
         await desk.resume()
+        reading = asyncio.create_task(brake.run())
         try:
-            yield Engine(self, desk)
+            yield Engine(self, desk, brake)
         finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
             await desk.kill()
 
     def sighting(
@@ -201,10 +240,11 @@ class Stage:
 
 
 class Engine:
-    def __init__(self, stage: Stage, desk: Desk) -> None:
+    def __init__(self, stage: Stage, desk: Desk, brake: Brake) -> None:
         self.stage = stage
         self.desk = desk
-        self.approvals = Approvals(desk, stage.settings.slack)
+        self.brake = brake
+        self.approvals = Approvals(desk, brake, stage.settings.slack)
         self.commands = Commands(desk, self.approvals, QuietWorld(stage.clock, stage.cluster))  # type: ignore[arg-type]
 
     def sight(self, family: Family = Family.HANDLER_NOT_CONFIGURED, target: Target = TARGET) -> IncidentId | None:

@@ -22,6 +22,11 @@ class DaemonSet(Struct, frozen=True):
     metadata: Meta
 
 
+class ConfigMap(Struct, frozen=True):
+    metadata: Meta
+    data: dict[str, str] | None = None
+
+
 class Version(Struct, frozen=True, rename="camel"):
     """What `/version` says; it is readable without any permission."""
 
@@ -47,6 +52,7 @@ EVENTS = Resource(Event, "/api/v1", "events")
 NODES = Resource(Node, "/api/v1", "nodes")
 NAMESPACES = Resource(Namespace, "/api/v1", "namespaces")
 DAEMON_SETS = Resource(DaemonSet, "/apis/apps/v1", "daemonsets")
+CONFIG_MAPS = Resource(ConfigMap, "/api/v1", "configmaps")
 JOBS = Resource(Job, "/apis/batch/v1", "jobs")
 RUNTIME_CLASSES = Resource(RuntimeClass, "/apis/node.k8s.io/v1", "runtimeclasses")
 LEASES = Resource(Lease, "/apis/coordination.k8s.io/v1", "leases")

@@ -11,7 +11,7 @@ from bot.adapters.control import Peer, Request, Response, ask, listen, socket_pa
 from bot.core.errors import InputError, PermanentError
 
 
-def echo(request: Request, peer: Peer) -> Response:
+async def echo(request: Request, peer: Peer) -> Response:
     return Response(ok=True, text=f"{request.command} {request.subject} by {peer.uid}/{peer.pid}")
 
 
@@ -61,9 +61,9 @@ async def test_a_request_that_is_none_is_answered_and_changes_nothing(tmp_path: 
     journal = tmp_path / "journal.sqlite"
     asked: list[Request] = []
 
-    def note(request: Request, peer: Peer) -> Response:
+    async def note(request: Request, peer: Peer) -> Response:
         asked.append(request)
-        return echo(request, peer)
+        return await echo(request, peer)
 
     async with listen(journal, note):
         reader, writer = await asyncio.open_unix_connection(socket_path(journal))

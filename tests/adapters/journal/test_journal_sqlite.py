@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.journal_sqlite import SqliteJournal, read_journal
+from bot.adapters.journal_sqlite import SqliteJournal, read_contents, read_journal
 from bot.core import entries as e
 from bot.core.errors import JournalError
-from bot.core.model import IncidentId, Target, TargetKind
+from bot.core.model import Actor, IncidentId, Target, TargetKind
+from bot.core.pause import Door, Paused, Resumed, encode
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ID = IncidentId("abcdefgh")
@@ -133,3 +134,46 @@ async def test_a_journal_that_cannot_be_written_stops_the_caller(tmp_path: Path)
         other.close()
         with pytest.raises(JournalError, match="cannot write the journal"):
             await journal.append(ID, opened())
+
+
+PAUSED = Paused(at=NOW, door=Door.TERMINAL, actor=Actor(via="cli", user="root"), reason="maintenance")
+
+
+async def test_pauses_come_back_after_a_restart_and_readers_see_them(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path) as journal:
+        assert [] == await journal.pauses()
+        await journal.note_pause(PAUSED)
+    async with SqliteJournal(path) as journal:
+        assert [PAUSED] == await journal.pauses()
+        resumed = Resumed(at=NOW, door=Door.TERMINAL, actor=PAUSED.actor)
+        await journal.note_pause(resumed)
+        assert [PAUSED, resumed] == read_contents(path).pauses
+
+
+async def test_a_journal_of_before_there_were_pauses_is_read_and_gets_its_table(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path) as journal:
+        await journal.append(ID, opened())
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE pauses")
+    connection.close()
+    assert [] == read_contents(path).pauses
+    async with SqliteJournal(path) as journal:
+        await journal.note_pause(PAUSED)
+        assert (opened(),) == (await journal.read())[ID].entries
+
+
+@pytest.mark.parametrize(("version", "record"), [(2, encode(PAUSED)), (1, b'{"pause":"half"}'), (1, b"torn")])
+async def test_a_pause_that_is_not_known_may_hold_so_the_bot_does_not_start(
+    tmp_path: Path, version: int, record: bytes
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO pauses (format, record) VALUES (?, ?)", (version, record))
+    connection.close()
+    async with SqliteJournal(path) as journal:
+        with pytest.raises(JournalError, match="pause 1 is not known"):
+            await journal.pauses()

@@ -22,6 +22,7 @@ from bot.adapters.kube.cluster import KubeCluster
 from bot.adapters.kube.connect import connect
 from bot.adapters.kube.feed import Feed
 from bot.adapters.kube.lease import KubeLeases
+from bot.adapters.kube.pause_key import ConfigMapKey
 from bot.adapters.kube.watch import Bounds
 from bot.core.action import (
     ApiChange,
@@ -35,7 +36,7 @@ from bot.core.action import (
 )
 from bot.core.facts.cluster import Reads
 from bot.core.model import Target, TargetKind
-from bot.core.settings import Kubernetes, LeaseTimes
+from bot.core.settings import Kubernetes, LeaseTimes, Pausing
 from tests.adapters.kube.objects import daemonset, eventually, node, pod
 from tests.sandbox.api import DAEMONSETS, JOBS, NAMESPACES, NODES, PODS, Allow, ApiServer, Call
 from tests.sandbox.controllers.objects import IMS_NAMESPACE
@@ -89,6 +90,7 @@ async def calls(tmp_path: Path) -> AsyncIterator[list[Call]]:
         await watch_all(api)
         await change_all(KubeCluster(api, "^ncn-w"), uid)
         await hold_a_lease(api, uid)
+        await ConfigMapKey(api, LEASE_NAMESPACE, Pausing().configmap or "").read()
     yield server.calls
     await server.stop()
 

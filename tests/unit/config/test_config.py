@@ -63,6 +63,7 @@ def test_the_example_names_every_key_with_its_default(valid: dict[str, Any], tmp
         "kubernetes",
         "nodes",
         "approval",
+        "pause",
         "limits",
         "lease",
         "restart",

@@ -230,6 +230,11 @@ def stories() -> dict[str, Incident]:
             *failed(small, restart, "containerd is not active 60 s after its restart: exit status 1"),
             *undone(small, names[: restart + 1], 1),
         ),
+        "suspended": story(
+            *begun(small),
+            *progress(small, 4),
+            e.Suspended(at=at(200), why="paused by root: the mirror is being moved", until=at(7400)),
+        ),
         "restored": story(
             *failed(small, restart, "containerd is not active 60 s after its restart: exit status 1"),
             *undone(small, names[: restart + 1], 9),

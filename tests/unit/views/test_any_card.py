@@ -1,12 +1,15 @@
 """Whatever the journal holds, in whatever order: it can be drawn, Slack takes it, and it harms nobody."""
 
+from dataclasses import replace
+
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core import entries as e
 from bot.core.action import Outcome, OutcomeKind, Verdict
-from bot.core.model import Blocker, Consent, Diagnosis, Family, NodeRef, Plan, Result
+from bot.core.model import Actor, Blocker, Consent, Diagnosis, Family, NodeRef, Plan, Result
+from bot.core.pause import Door, Halt, Paused, Unclear
 from bot.views.card import render_card
 from bot.views.storm_card import render_storm
 from tests.unit.views import stories as s
@@ -73,6 +76,8 @@ ENTRIES = st.one_of(
     st.builds(e.Reminded, at=TIME),
     st.builds(e.Answered, at=TIME, actor=ACTORS, approve=st.booleans(), digest=DIGEST),
     st.builds(e.Started, at=TIME, epoch=st.just(1), holder=TEXT),
+    st.builds(e.Suspended, at=TIME, why=TEXT, until=TIME),
+    st.builds(e.Continued, at=TIME),
     st.builds(e.StepBegan, at=TIME, name=NAMES),
     st.builds(e.Intended, at=TIME, seq=SEQ, step=NAMES, key=st.just("k"), purpose=TEXT),
     st.builds(e.Ended, at=TIME, seq=SEQ, outcome=OUTCOMES),
@@ -85,10 +90,16 @@ ENTRIES = st.one_of(
 )
 
 
+HALTS = st.none() | st.one_of(
+    st.builds(Unclear, TIME, TEXT),
+    st.builds(Paused, TIME, st.sampled_from(Door), st.builds(Actor, st.just("cli"), TEXT), TEXT),
+)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(ENTRIES, max_size=25))
-def test_any_incident_can_be_drawn(entries: list[e.Entry]) -> None:
-    incident = s.story(*entries)
+@given(st.lists(ENTRIES, max_size=25), HALTS)
+def test_any_incident_can_be_drawn(entries: list[e.Entry], halt: Halt | None) -> None:
+    incident = replace(s.story(*entries), halt=halt)
     for card in (render_card(incident), render_storm([incident])):
         assert_slack_takes(card)
         assert_harmless(card)

@@ -9,8 +9,9 @@ import pytest
 from bot.core import entries as e
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import advance
-from bot.core.model import Blocker, Consent, Diagnosis, Disruption, Family, Plan
+from bot.core.model import Actor, Blocker, Consent, Diagnosis, Disruption, Family, Plan
 from bot.core.outcome import REBUILD
+from bot.core.pause import Door, Halt, Paused, Unclear
 from bot.views.card import APPROVE, DENY, ButtonValue, Card, render_card
 from bot.views.card_progress import roughly
 from bot.views.short_card import short_card
@@ -51,6 +52,7 @@ def test_slack_takes_the_card_of_every_state(name: str) -> None:
     [
         ("asked", "Waiting for an answer · ncn-w001"),
         ("running", "Repairing, step 5 of 8 · ncn-w001"),
+        ("suspended", "Paused at step 5 of 8 · ncn-w001"),
         ("held", "Held: a person must act · ncn-w001"),
         ("healed", "Healed · ncn-w001"),
         ("observed", "Only observed · ncn-w001"),
@@ -105,6 +107,39 @@ def test_an_observed_card_shows_what_it_would_do_and_who_holds_it_back() -> None
     assert "*What it would do*  8 steps" in text
     assert "*Would disturb*" in text
     assert "imsbot approve" not in text
+
+
+PAUSED = Paused(at=s.at(100), door=Door.TERMINAL, actor=s.ROOT, reason="the mirror <!here> is being moved")
+BY_CLUSTER = Paused(s.at(100), Door.CLUSTER, Actor(via="kube", user="ims-remediation-bot/imsbot"), "upgrade")
+UNCLEAR = Unclear(at=s.at(100), why="get configmaps: forbidden")
+
+
+@pytest.mark.parametrize(
+    ("halt", "words"),
+    [
+        (PAUSED, ["The bot is paused by root*", "the mirror", "imsbot resume"]),
+        (BY_CLUSTER, ["paused by the ConfigMap ims-remediation-bot/imsbot*", "upgrade", "an empty key `pause`"]),
+        (UNCLEAR, ["Nobody can say whether the bot is paused", "forbidden"]),
+    ],
+)
+def test_a_paused_bot_s_cards_say_who_why_and_what_ends_it(halt: Halt, words: list[str]) -> None:
+    for name in ("asked", "approved", "running", "suspended", "undoing"):
+        card = render_card(replace(STORIES[name], halt=halt))
+        assert_slack_takes(card)
+        assert_harmless(card)
+        text = message(card).shown_text()
+        for word in words:
+            assert word in text, (name, word)
+        assert APPROVE not in [b.action_id for b in message(card).buttons()]
+
+
+def test_a_paused_bot_still_takes_a_denial() -> None:
+    assert [DENY] == [b.action_id for b in message(render_card(replace(STORIES["asked"], halt=PAUSED))).buttons()]
+
+
+@pytest.mark.parametrize("name", ["healed", "held", "denied"])
+def test_where_a_pause_changes_nothing_it_is_not_mentioned(name: str) -> None:
+    assert shown(STORIES[name]) == shown(replace(STORIES[name], halt=PAUSED))
 
 
 def test_a_plan_that_changed_says_what_changed() -> None:

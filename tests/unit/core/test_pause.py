@@ -1,0 +1,54 @@
+"""When a pause holds, and what the cluster's key means."""
+
+import pytest
+
+from bot.core.model import Actor
+from bot.core.pause import NO_REASON, Door, Paused, PauseRecord, Resumed, in_force, reason_in
+from tests.unit.core.samples import at
+
+ROOT = Actor(via="cli", user="root")
+
+
+def paused(door: Door, reason: str = "why") -> Paused:
+    return Paused(at=at(0), door=door, actor=ROOT, reason=reason)
+
+
+def resumed(door: Door) -> Resumed:
+    return Resumed(at=at(1), door=door, actor=ROOT)
+
+
+HERE, THERE = Door.TERMINAL, Door.CLUSTER
+
+
+@pytest.mark.parametrize(
+    ("records", "doors"),
+    [
+        ([], set()),
+        ([paused(HERE)], {HERE}),
+        ([paused(HERE), resumed(HERE)], set()),
+        ([paused(HERE), resumed(THERE)], {HERE}),
+        ([paused(HERE), paused(THERE), resumed(HERE)], {THERE}),
+        ([paused(HERE), resumed(HERE), paused(HERE, "again")], {HERE}),
+    ],
+)
+def test_the_last_record_of_each_door_counts(records: list[PauseRecord], doors: set[Door]) -> None:
+    assert doors == set(in_force(records))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, None),
+        ("", None),
+        ("  \n", None),
+        ("false", None),
+        ("False", None),
+        ("true", NO_REASON),
+        ("upgrade of CSM", "upgrade of CSM"),
+        ("no", "no"),
+        ("a\u202eb", "a\\u202eb"),
+        ("x" * 400, "x" * 299 + "…"),
+    ],
+)
+def test_whatever_stands_in_the_key_pauses_but_nothing_and_false(value: str | None, reason: str | None) -> None:
+    assert reason == reason_in(value)
