@@ -24,6 +24,7 @@ The way of one failure, and where to read it:
     engine/runner         ask the step, journal, act, journal, read the facts, ask again
     adapters/ssh          one verified connection per node; each act is a named transient unit, begun once
     adapters/http         what monitoring sees, read off the others at each scrape
+    core/fate             what became of the jobs; adapters/ims closes the records of lost ones, if wanted
     core/outcome          how it ends, and what the job's owner must do
 
 A sweep looks before a job fails: engine/survey reads the expected nodes, steps/survey says what drifted.

@@ -112,6 +112,8 @@ def _missing_files(settings: Settings) -> list[str]:
         "kubernetes.kubeconfig": settings.kubernetes.kubeconfig,
         "slack.app_token_file": settings.slack.app_token_file if settings.slack.enabled else None,
         "slack.bot_token_file": settings.slack.bot_token_file if settings.slack.enabled else None,
+        "ims.client_secret_file": settings.ims.client_secret_file if settings.ims else None,
+        "ims.ca_file": settings.ims.ca_file if settings.ims else None,
     }
     problems = [
         f"{key}: {path} is not a file that can be read"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.adapters.clock import SystemClock
+from bot.adapters.ims.records import ImsRecords, open_records
 from bot.adapters.kube.client import ApiClient
 from bot.adapters.kube.cluster import KubeCluster
 from bot.adapters.kube.connect import connect
@@ -33,6 +34,7 @@ class Reach:
     rules: RuleSet
     api: ApiClient
     cluster: KubeCluster
+    records: ImsRecords | None
     nodes: SshNodes
     looker: Looker
     surveyor: Surveyor
@@ -52,7 +54,7 @@ async def reach(settings: Settings) -> AsyncIterator[Reach]:
     """Raises InputError for rules, kubeconfig or keys that cannot be used; connects to nothing yet."""
     rules = load_rules(settings.rules_dir)
     clock = SystemClock()
-    async with connect(settings.kubernetes) as connection:
+    async with connect(settings.kubernetes) as connection, open_records(settings.ims) as records:
         api = ApiClient(connection, timeout_s=settings.kubernetes.request_timeout_s)
         cluster = KubeCluster(api, settings.nodes.name_pattern)
         address = partial(_internal_ip, api)
@@ -60,7 +62,7 @@ async def reach(settings: Settings) -> AsyncIterator[Reach]:
         sweeping = SshNodes(_for_sweeps(settings), address)
         looks = partial(Looker, settings=settings, rules=rules, cluster=cluster, clock=clock)
         surveyor = Surveyor(settings, cluster, looks(nodes=sweeping), clock)
-        yield Reach(settings, rules, api, cluster, nodes, looks(nodes=nodes), surveyor, clock)
+        yield Reach(settings, rules, api, cluster, records, nodes, looks(nodes=nodes), surveyor, clock)
 
 
 def _for_sweeps(settings: Settings) -> Ssh:

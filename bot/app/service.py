@@ -115,6 +115,7 @@ def _parts(r: Reach, journal: SqliteJournal, cards: Cards, feed: Feed, brake: Br
         rules=r.rules,
         journal=journal,
         cluster=r.cluster,
+        records=r.records,
         nodes=r.nodes,
         leases=leases,
         cards=cards,

@@ -16,7 +16,7 @@ from bot.core.errors import BotError
 from bot.core.model import NodeRef
 from bot.core.objects import Node
 from bot.core.pause import reason_in
-from bot.core.settings import Settings
+from bot.core.settings import Ims, Settings
 
 if TYPE_CHECKING:
     from bot.app.reach import Reach
@@ -75,6 +75,8 @@ async def _checks(settings: Settings, tokens: SlackTokens | None) -> AsyncIterat
         for result in await asyncio.gather(*(_check_node(r, node) for node in workers)):
             yield result
     yield await _check_slack(settings, tokens)
+    if settings.ims is not None:
+        yield await _check_ims(settings.ims)
     if settings.kata.archive is not None:
         yield await _check_mirror(settings.kata.archive.url)
 
@@ -128,6 +130,17 @@ async def _check_slack(settings: Settings, tokens: SlackTokens | None) -> Checke
     if refused:
         return Checked("Slack", False, f"approvers that will be refused: {', '.join(refused)}")
     return Checked("Slack", True, f"workspace {team}, {len(settings.slack.approvers)} approvers")
+
+
+async def _check_ims(settings: Ims) -> Checked:
+    from bot.adapters.ims.records import open_records
+
+    try:
+        async with open_records(settings) as records:
+            assert records is not None
+            return Checked("IMS", True, await records.check())
+    except BotError as error:
+        return Checked("IMS", False, str(error))
 
 
 async def _check_mirror(url: str) -> Checked:

@@ -88,7 +88,23 @@ class RestartDaemonSet(Struct, frozen=True, tag="restart-daemonset"):
     occasion: str
 
 
-ApiChange = CreateRuntimeClass | SetCordon | SetLabel | CreateCanary | DeleteCanary | RestartDaemonSet
+class ImsRecord(Struct, frozen=True):
+    """A job's record in IMS, and the Kubernetes Job that it is about."""
+
+    id: str
+    job: str
+
+
+class CloseRecords(Struct, frozen=True, tag="close-records"):
+    """Set the status of IMS job records to `error`; those that have ended stay as they are."""
+
+    records: tuple[ImsRecord, ...]
+
+
+ClusterChange = CreateRuntimeClass | SetCordon | SetLabel | CreateCanary | DeleteCanary | RestartDaemonSet
+"""Through the Kubernetes API."""
+
+ApiChange = ClusterChange | CloseRecords
 
 
 class Verdict(StrEnum):

@@ -57,6 +57,7 @@ class Verb(StrEnum):
     VERIFY = "verify"
     LABEL = "label"
     UNCORDON = "uncordon"
+    RECORD = "record"
 
 
 class Disruption(StrEnum):

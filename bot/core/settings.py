@@ -225,6 +225,27 @@ class Restart(Section):
     """How long the node's DaemonSet pods may take to be Ready again; a rollout goes from node to node."""
 
 
+class Ims(Section):
+    """The API of IMS, for closing the records of jobs that are lost."""
+
+    url: str = Field(pattern=r"^https?://[^@\s]+$")
+    """To which `/jobs/ID` is added: the gateway's `https://api-gw-service-nmn.local/apis/ims/v3`."""
+    token_url: str | None = Field(default=None, pattern=r"^https?://[^@\s]+$")
+    """Keycloak's; unset where IMS is reached inside the mesh, which asks for no token."""
+    client_id: str = "admin-client"
+    client_secret_file: Path | None = None
+    """The `client-secret` of CSM's Secret `admin-client-auth`, or of a client of its own."""
+    ca_file: Path | None = None
+    """The platform's CA; unset means the system's trust store."""
+    timeout_s: Seconds = 30
+
+    @model_validator(mode="after")
+    def _with_secret(self) -> "Ims":
+        if (self.token_url is None) != (self.client_secret_file is None):
+            raise ValueError("token_url and client_secret_file are set together, or neither")
+        return self
+
+
 class Checks(Section):
     waive: dict[Literal["kvm", "vsock", "guest-kernel", "space", "tools-rpm"], str] = Field(default_factory=dict)
     """Check -> reason. A waived check is shown on every card as "not checked"."""
@@ -279,5 +300,7 @@ class Settings(Section):
     sweep: Sweep = Field(default_factory=Sweep)
     lease: LeaseTimes = Field(default_factory=LeaseTimes)
     restart: Restart = Field(default_factory=Restart)
+    ims: Ims | None = None
+    """Unset: IMS's own records are left alone."""
     checks: Checks = Field(default_factory=Checks)
     http: Http = Field(default_factory=Http)

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from bot.core.action import OutcomeKind
+from bot.core.action import ImsRecord, OutcomeKind
 from bot.core.classify import classify
 from bot.core.errors import BotError
 from bot.core.facts import Facts, NodeFacts, node_script, parse_node
@@ -75,6 +75,10 @@ class Subject:
     @property
     def jobs(self) -> tuple[tuple[str, str], ...]:
         return tuple(dict.fromkeys((s.namespace, s.job_name) for s in self.sightings if s.job_name))
+
+    @property
+    def records(self) -> tuple[ImsRecord, ...]:
+        return tuple(dict.fromkeys(ImsRecord(s.job, s.job_name) for s in self.sightings if s.job and s.job_name))
 
 
 class Looker:
@@ -186,6 +190,7 @@ class Looker:
             incident=subject.incident,
             facts=facts,
             settings=self._settings,
+            records=subject.records,
         )
 
     async def _conclude(self, subject: Subject, facts: Facts) -> Conclusion:

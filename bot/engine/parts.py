@@ -7,7 +7,7 @@ from bot.core.settings import Settings
 from bot.engine.brake import Brake
 from bot.engine.fleet import Fleet
 from bot.engine.look import Looker
-from bot.engine.ports import Cards, Clock, Cluster, Journal, Leases, Nodes, World
+from bot.engine.ports import Cards, Clock, Cluster, Journal, Leases, Nodes, Records, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class Parts:
     rules: RuleSet
     journal: Journal
     cluster: Cluster
+    records: Records | None
+    """`None` where the site did not set `ims`."""
     nodes: Nodes
     leases: Leases
     cards: Cards

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core import world
-from bot.core.action import ApiChange, Command, Outcome
+from bot.core.action import CloseRecords, ClusterChange, Command, Outcome
 from bot.core.entries import Entry, History
 from bot.core.facts.cluster import ClusterFacts, Reads
 from bot.core.incident import Incident
@@ -74,12 +74,19 @@ class Cluster(Protocol):
     async def facts(self, reads: Reads) -> ClusterFacts:
         """Live reads, never the watch's cache."""
 
-    async def apply(self, change: ApiChange, *, dry_run: bool = False) -> Outcome:
+    async def apply(self, change: ClusterChange, *, dry_run: bool = False) -> Outcome:
         """Idempotent; one PATCH with the resourceVersion for cordon and label (invariant 7).
 
         REFUSED when a person or another owner took over; FAILED with the server's words when it rejects;
         UNKNOWN when it cannot be said whether the change arrived.
         """
+
+
+class Records(Protocol):
+    """The job records of IMS."""
+
+    async def close(self, change: CloseRecords) -> Outcome:
+        """Idempotent; outcomes as those of `Cluster.apply`."""
 
 
 class Lease(Protocol):

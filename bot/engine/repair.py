@@ -18,12 +18,13 @@ from bot.core.model import Blocker, Consent, Diagnosis, Family, Plan
 from bot.core.pause import Paused, halt_text
 from bot.core.plan import within
 from bot.core.quiet import NO_START, UNREADABLE
+from bot.engine.acts import StepFailed
 from bot.engine.brake import Halted
 from bot.engine.look import Subject
 from bot.engine.owner import Owner
 from bot.engine.parts import Parts
 from bot.engine.ports import Lease, NodeShell
-from bot.engine.runner import Runner, StepFailed, Stopping, TakenOver
+from bot.engine.runner import Runner, Stopping, TakenOver
 from bot.steps import decode
 from bot.steps.undo_plan import undo_plan
 
@@ -159,6 +160,7 @@ class Repair:
             brake=self._parts.brake,
             gather=self._gather,
             cluster=self._parts.cluster,
+            records=self._parts.records,
             world=self._parts.world,
             clock=self._parts.clock,
             lease=lease,

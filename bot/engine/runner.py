@@ -5,29 +5,41 @@ Lease and nobody who took over (2, 7), no new command once we stop (5), one unit
 (6), and the first failed step ends the plan (9).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import assert_never
 
 import structlog
 
 from bot.core import entries as e
-from bot.core.action import Action, Api, Command, Done, Fail, Outcome, OutcomeKind, Run, SetCordon, Wait
+from bot.core.action import (
+    Action,
+    Api,
+    ApiChange,
+    CloseRecords,
+    Command,
+    Done,
+    Fail,
+    Outcome,
+    OutcomeKind,
+    Run,
+    SetCordon,
+    Verdict,
+    Wait,
+)
 from bot.core.errors import BotError, LeaseLostError, TemporaryError
 from bot.core.facts import Facts
 from bot.core.incident import StepProgress
 from bot.core.names import unit_name
 from bot.core.takeover import taken_over
+from bot.engine.acts import StepFailed, outcomes_by_key, refuse_repetition
 from bot.engine.brake import Brake
 from bot.engine.owner import Owner
-from bot.engine.ports import Clock, Cluster, Lease, NodeShell, World
+from bot.engine.ports import Clock, Cluster, Lease, NodeShell, Records, World
 from bot.steps import decode
 from bot.steps.step import Step
 
 log = structlog.get_logger(__name__)
-
-SAME_ACT_LIMIT = 3
-"""A step that asks for the same act again and again does not reach its end state."""
 
 ROUND_S = 0.5
 """At least this long between two rounds of facts of a waiting step."""
@@ -44,15 +56,6 @@ class TakenOver(Exception):
     """A person removed our annotation or set a hold; the incident is held as it is."""
 
 
-class StepFailed(Exception):
-    """A step of the plan or of its undo cannot reach its end state."""
-
-    def __init__(self, step: str, failure: Fail) -> None:
-        super().__init__(failure.why)
-        self.step = step
-        self.failure = failure
-
-
 GatherFacts = Callable[[NodeShell | None, bool, StepProgress], Awaitable[Facts]]
 """(shell, read the node too, the step) -> one round of facts."""
 
@@ -67,6 +70,7 @@ class Runner:
         gather: GatherFacts,
         brake: Brake,
         cluster: Cluster,
+        records: Records | None,
         world: World,
         clock: Clock,
         lease: Lease,
@@ -78,6 +82,7 @@ class Runner:
         self._gather = gather
         self._brake = brake
         self._cluster = cluster
+        self._records = records
         self._world = world
         self._clock = clock
         self._lease = lease
@@ -120,21 +125,29 @@ class Runner:
         if isinstance(action, Run | Api):
             await self._heed_brake(step, progress)
         log.debug("step asked", incident=self._owner.incident.id, step=name, action=type(action).__name__)
-        await self._do(name, progress, action, facts)
+        try:
+            await self._do(name, progress, action, facts)
+        except StepFailed as failed:
+            if not step.aftercare:
+                raise
+            await self._end_step(name, Done(failed.failure.why, Verdict.INCONCLUSIVE))
+
+    async def _end_step(self, name: str, done: Done) -> None:
+        await self._owner.record(
+            e.StepEnded(
+                at=self._owner.now(),
+                name=name,
+                evidence=done.evidence,
+                verdict=done.verdict,
+                undo=self._undoing,
+                jobs=done.jobs,
+            )
+        )
 
     async def _do(self, name: str, progress: StepProgress, action: Action, facts: Facts) -> None:
         match action:
-            case Done(evidence=evidence, verdict=verdict, jobs=jobs):
-                await self._owner.record(
-                    e.StepEnded(
-                        at=self._owner.now(),
-                        name=name,
-                        evidence=evidence,
-                        verdict=verdict,
-                        undo=self._undoing,
-                        jobs=jobs,
-                    )
-                )
+            case Done():
+                await self._end_step(name, action)
             case Fail():
                 raise StepFailed(name, action)
             case Wait(until=until, why=why, poll_s=poll_s):
@@ -251,11 +264,18 @@ class Runner:
     async def _apply(self, act: e.Intended) -> None:
         assert act.change is not None
         try:
-            outcome = await self._cluster.apply(act.change)
+            outcome = await self._change(act.change)
         except BotError as error:
             kind = OutcomeKind.UNKNOWN if isinstance(error, TemporaryError) else OutcomeKind.FAILED
             outcome = Outcome(kind, output=str(error))
         await self._end(act, outcome)
+
+    async def _change(self, change: ApiChange) -> Outcome:
+        if not isinstance(change, CloseRecords):
+            return await self._cluster.apply(change)
+        if self._records is None:
+            return Outcome(OutcomeKind.FAILED, output="the section ims is not in the configuration any more")
+        return await self._records.close(change)
 
     async def _end(self, act: e.Intended, outcome: Outcome) -> None:
         await self._owner.record(e.Ended(at=self._owner.now(), seq=act.seq, outcome=outcome))
@@ -264,29 +284,3 @@ class Runner:
         if self._shell is None:
             raise RuntimeError("a cluster-scoped plan asked for a command on a node")
         return self._shell
-
-
-def outcomes_by_key(progress: StepProgress) -> Mapping[str, Outcome]:
-    """The latest known outcome of each act of the step, under its key."""
-    keys = {act.seq: act.key for act in progress.acts}
-    return {keys[seq]: outcome for seq, outcome in progress.outcomes}
-
-
-def refuse_repetition(progress: StepProgress, key: str) -> None:
-    """Raises StepFailed when the step asks again for an act that failed, or that did not help often enough."""
-    outcomes = [outcome for seq, outcome in progress.outcomes if _key_of(progress, seq) == key]
-    name = progress.planned.name
-    if outcomes and outcomes[-1].kind in {OutcomeKind.FAILED, OutcomeKind.TIMEOUT, OutcomeKind.REFUSED}:
-        last = outcomes[-1]
-        raise StepFailed(name, Fail(f"{key} ended with {last.kind.value}: {last_line(last.output)}"))
-    if len(outcomes) >= SAME_ACT_LIMIT:
-        raise StepFailed(name, Fail(f"{key} was done {len(outcomes)} times and its end state is still not there"))
-
-
-def _key_of(progress: StepProgress, seq: int) -> str:
-    return next(act.key for act in progress.acts if act.seq == seq)
-
-
-def last_line(output: str) -> str:
-    lines = [line for line in output.splitlines() if line.strip()]
-    return lines[-1] if lines else "no output"

@@ -15,6 +15,7 @@ from bot.core.plan import digest
 from bot.core.policy import Checked, before_steps, family_of, preflight
 from bot.steps import (
     choose_install,
+    close_records,
     configure,
     label,
     link,
@@ -108,6 +109,7 @@ def _node_steps(s: Situation) -> tuple[list[Step], tuple[str, ...]]:
         *_canary(s),
         _uncordon(s) if cordoned else None,
         _rescued(s),
+        close_records.propose(s),
     ]
     return [step for step in order if step is not None], configured.notes
 

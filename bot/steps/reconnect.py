@@ -7,14 +7,14 @@ DaemonSet that mounts the folder, or reconnected by itself, is left alone.
 The whole DaemonSet is rolled anew, not this node's pod deleted: that can be allowed for one DaemonSet by its name,
 while deleting pods could only be allowed for all that run in its namespace. And it is what the procedure does.
 
-It never fails: a failed step would undo the repair by restarting containerd once more, and the socket would be
-dead all the same. People are told instead.
+Where it fails, people are told and nothing is undone: an undo would restart containerd once more, and the socket
+would be dead all the same.
 """
 
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from bot.core.action import Action, Api, Done, RestartDaemonSet, Verdict, Wait
+from bot.core.action import Action, Api, Done, Fail, RestartDaemonSet, Wait
 from bot.core.facts import Facts
 from bot.core.model import Verb
 from bot.core.objects import Pod
@@ -22,11 +22,10 @@ from bot.core.pods import daemonset_of, is_ready
 from bot.steps.situation import Situation
 from bot.steps.step import Step, failed, succeeded, words
 
-_DOUBT = Verdict.INCONCLUSIVE
-
 
 class Reconnect(Step, frozen=True, kw_only=True, tag="reconnect"):
     verb: ClassVar[Verb] = Verb.RESTART
+    aftercare: ClassVar[bool] = True
 
     daemonset: str
     """`namespace/name`."""
@@ -70,15 +69,13 @@ class Reconnect(Step, frozen=True, kw_only=True, tag="reconnect"):
             return Done(f"{self._short} reaches containerd")
         if failed(facts, "restart-daemonset"):
             said = words(facts.outcomes["restart-daemonset"])
-            return Done(
-                f"{self._short} could not be restarted ({said}); run {self._command}", Verdict.INCONCLUSIVE
-            )
+            return Fail(f"{self._short} could not be restarted ({said}); run {self._command}")
         if stale and not succeeded(facts, "restart-daemonset"):
             return Api(self._restart, f"restart {self._short}, which holds the socket of before")
         until = facts.began + timedelta(seconds=self.timeout_s)
         if facts.now < until:
             return Wait(until, _state(self._short, pods, stale))
-        return Done(f"{_state(self._short, pods, stale)}; look at it, then {self._command}", _DOUBT)
+        return Fail(f"{_state(self._short, pods, stale)}; look at it, then {self._command}")
 
     @property
     def _restart(self) -> RestartDaemonSet:

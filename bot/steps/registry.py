@@ -3,6 +3,7 @@
 import msgspec
 
 from bot.core.model import PlannedStep
+from bot.steps.close_records import CloseLostRecords
 from bot.steps.configure import Configure
 from bot.steps.cordon import Cordon
 from bot.steps.install import Install, Uninstall
@@ -33,6 +34,7 @@ AnyStep = (
     | Restart
     | RestartBack
     | Reconnect
+    | CloseLostRecords
     | VerifyDaemonSets
     | Cordon
     | Uncordon

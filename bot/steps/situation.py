@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bot.core.action import ImsRecord
 from bot.core.facts import Facts
 from bot.core.facts.ours import STATE
 from bot.core.model import Diagnosis, Family, IncidentId, Target, Verb
@@ -20,6 +21,8 @@ class Situation:
     incident: IncidentId
     facts: Facts
     settings: Settings
+    records: tuple[ImsRecord, ...] = ()
+    """Of the IMS jobs that were seen to hang."""
     peer_versions: Mapping[str, str] = field(default_factory=dict)
     """Node name -> Kata version of other ready workers, as far as they were read."""
 

@@ -28,6 +28,8 @@ class Step(Struct, frozen=True, kw_only=True, tag_field="step"):
     needs_node: ClassVar[bool] = True
     """`next` wants facts of the node, not only of the API."""
     disruption: ClassVar[Disruption] = Disruption.NONE
+    aftercare: ClassVar[bool] = False
+    """It comes after the repair itself: when it fails, people are told and nothing is undone."""
     reads_only: ClassVar[bool] = False
     """It changes nothing, so no rule has to allow it."""
     whole: ClassVar[bool] = False

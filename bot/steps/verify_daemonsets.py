@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from bot.core.action import Action, Done, Verdict, Wait
+from bot.core.action import Action, Done, Fail, Wait
 from bot.core.facts import Facts
 from bot.core.model import Verb
 from bot.core.objects import Pod
@@ -26,6 +26,7 @@ _NAMES_SHOWN = 6
 class VerifyDaemonSets(Step, frozen=True, kw_only=True, tag="verify-daemonsets"):
     verb: ClassVar[Verb] = Verb.VERIFY
     reads_only: ClassVar[bool] = True
+    aftercare: ClassVar[bool] = True
 
     were_ready: tuple[str, ...]
     """`namespace/name` of the DaemonSets."""
@@ -52,15 +53,9 @@ class VerifyDaemonSets(Step, frozen=True, kw_only=True, tag="verify-daemonsets")
         if missing and facts.now < until:
             return Wait(until, f"not Ready yet: {_listed(missing)}")
         if missing:
-            return Done(
-                f"not Ready {self.timeout_s:g} s after the restart of containerd: {_listed(missing)}",
-                Verdict.INCONCLUSIVE,
-            )
+            return Fail(f"not Ready {self.timeout_s:g} s after the restart of containerd: {_listed(missing)}")
         if deaf := [_name(pod) for pod in pods if pod.metadata.uid in facts.on_node.sockets.stale]:
-            return Done(
-                f"still holding containerd's socket of before the restart: {_listed(deaf)}; restart them",
-                Verdict.INCONCLUSIVE,
-            )
+            return Fail(f"still holding containerd's socket of before the restart: {_listed(deaf)}; restart them")
         return Done(f"all {len(self.were_ready)} DaemonSet pods that were Ready are Ready")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.core.action import Verdict
 from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Result
 from bot.views import mrkdwn as m
@@ -19,6 +20,7 @@ _MARKS = {
     StepState.DONE: ":white_check_mark:",
     StepState.FAILED: ":x:",
 }
+_DOUBTFUL = ":grey_question:"
 
 
 def steps(i: Incident) -> list[Block]:
@@ -85,7 +87,8 @@ def _list(title: str, found: Sequence[StepProgress], limit: int, *, over: bool) 
 
 def _line(step: StepProgress) -> str:
     words = step.evidence if step.state is StepState.DONE and step.evidence else step.planned.title
-    line = f"{_MARKS[step.state]}  {m.plain(words, 200)}"
+    doubtful = step.state is StepState.DONE and step.verdict is Verdict.INCONCLUSIVE
+    line = f"{_DOUBTFUL if doubtful else _MARKS[step.state]}  {m.plain(words, 200)}"
     if step.state is StepState.RUNNING and step.began is not None:
         return f"{line}  _since {m.clock(step.began)}_"
     took = step_time(step)

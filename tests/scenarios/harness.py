@@ -196,6 +196,7 @@ class Stage:
             rules=rules,
             journal=self.journal,
             cluster=self.cluster,
+            records=self.cluster,
             nodes=nodes,
             leases=self.leases,
             cards=CardsWithHalt(self.cards, brake),

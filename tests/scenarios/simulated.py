@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from bot.core.action import (
-    ApiChange,
+    CloseRecords,
+    ClusterChange,
     Command,
     CreateCanary,
     CreateRuntimeClass,
     DeleteCanary,
     Outcome,
     OutcomeKind,
+    RestartDaemonSet,
     SetCordon,
     SetLabel,
 )
@@ -26,6 +28,7 @@ from bot.core.errors import ForbiddenError, LeaseLostError, PermanentError, Unkn
 from bot.core.facts import NodeFacts
 from bot.core.facts.cluster import ClusterFacts, Reads
 from bot.core.facts.ours import Ours, Rollback
+from bot.core.facts.sockets import Sockets
 from bot.core.marks import CORDON, HOLD, LABEL
 from bot.core.model import NodeRef, Target
 from bot.core.objects import (
@@ -82,6 +85,10 @@ class SimulatedNode:
     deaf_reads: int = 0
     """At how many of the next looks containerd's CRI does not answer."""
     noise: int = 0
+    watcher: int = 0
+    """Which pod of a DaemonSet that mounts containerd's socket is on the node; 0: there is none."""
+    deaf_watcher: bool = False
+    """That pod holds the socket of before."""
 
     def facts(self) -> NodeFacts:
         self.noise += 1
@@ -94,6 +101,7 @@ class SimulatedNode:
             host=replace(node.host, hostname=self.name, boot_id=f"boot-{self.noise}"),
             runtime=replace(node.runtime, handlers=live, ready=not deaf),
             ours=Ours((self.rollback,) if self.rollback else (), ()),
+            sockets=Sockets(frozenset({f"p-sonar-{self.watcher}"} if self.deaf_watcher else ())),
             unit=replace(node.unit, age_s=100.0 + self.noise),
         )
 
@@ -139,6 +147,7 @@ class SimulatedNode:
                 self.rollback = Rollback(incident, fired=False, armed=True)
             case "restart":
                 self.loaded = self.content
+                self.deaf_watcher = self.watcher > 0
             case "disarm":
                 self.rollback = None
             case "sandbox":
@@ -172,7 +181,7 @@ class SimulatedCluster:
     pod_name: str = "cray-ims-1-create-abcde"
     cordons: int = 0
     """The most nodes that were cordoned at once."""
-    applied: list[ApiChange] = field(default_factory=list)
+    applied: list[ClusterChange | CloseRecords] = field(default_factory=list)
     labelled: bool = True
     """Whether the healthy peers have the Kata label, and the hanging pod a node."""
     pod_there: bool = True
@@ -188,6 +197,10 @@ class SimulatedCluster:
     forbids: bool = False
     """As an API server does that has just been started."""
     reads: int = 0
+    records: dict[str, str] = field(default_factory=lambda: {"1": "creating"})
+    """IMS job id -> status of its record."""
+    close_fails: Outcome | None = None
+    forbids_rollout: bool = False
     lose_answers: int = 0
     """How many of the next changes are made without the bot hearing of it."""
 
@@ -211,6 +224,7 @@ class SimulatedCluster:
             samples.cluster(),
             node=node.api() if node else None,
             workers=(*(n.api() for n in self.nodes), *peers),
+            pods_on_node=(samples.daemon("sonar", node.watcher),) if node and node.watcher else (),
             rescued=tuple(p for p in self.pods(node) if ("ims", p.metadata.name) in reads.pods),
             rescued_jobs=tuple(j for j in self.jobs if ("ims", j.metadata.name) in reads.jobs),
             canary=self._canary_now(),
@@ -244,7 +258,7 @@ class SimulatedCluster:
             return ()
         return (samples.event('no runtime for "kata-qemu" is configured', self.clock.now()),)
 
-    async def apply(self, change: ApiChange, *, dry_run: bool = False) -> Outcome:
+    async def apply(self, change: ClusterChange, *, dry_run: bool = False) -> Outcome:
         if self.down:
             return Outcome(OutcomeKind.UNKNOWN, output="the API server does not answer")
         if dry_run:
@@ -256,7 +270,16 @@ class SimulatedCluster:
             return Outcome(OutcomeKind.UNKNOWN, output="the answer was lost")
         return outcome
 
-    def _apply(self, change: ApiChange) -> Outcome:
+    async def close(self, change: CloseRecords) -> Outcome:
+        """IMS."""
+        self.applied.append(change)
+        if self.close_fails:
+            return self.close_fails
+        for record in change.records:
+            self.records[record.id] = "error"
+        return OK
+
+    def _apply(self, change: ClusterChange) -> Outcome:
         match change:
             case SetCordon(node_uid=uid, incident=incident, cordoned=cordoned):
                 node = self._find(uid)
@@ -272,6 +295,12 @@ class SimulatedCluster:
                 )
             case DeleteCanary():
                 self.canary = None
+            case RestartDaemonSet():
+                if self.forbids_rollout:
+                    return Outcome(OutcomeKind.FAILED, output="daemonsets is forbidden")
+                for rolled in self.nodes:
+                    rolled.watcher += rolled.watcher > 0
+                    rolled.deaf_watcher = False
             case CreateRuntimeClass():
                 raise AssertionError("nobody asked for a RuntimeClass")
         return OK

@@ -5,7 +5,7 @@ import re
 from bot.adapters.kube.client import ApiClient
 from bot.adapters.kube.read import Reader
 from bot.adapters.kube.write import apply_change
-from bot.core.action import ApiChange, Outcome
+from bot.core.action import ClusterChange, Outcome
 from bot.core.facts.cluster import ClusterFacts, Reads
 
 
@@ -20,6 +20,6 @@ class KubeCluster:
         """Raises BotError when a single read fails."""
         return await self._reader.facts(reads)
 
-    async def apply(self, change: ApiChange, *, dry_run: bool = False) -> Outcome:
+    async def apply(self, change: ClusterChange, *, dry_run: bool = False) -> Outcome:
         """Never raises for what the server says: that is the outcome's text."""
         return await apply_change(self._api, change, dry_run=dry_run)

@@ -12,7 +12,7 @@ from bot.adapters.kube.manifests import canary, runtime_class
 from bot.adapters.kube.resources import DAEMON_SETS, NODES, PODS, RUNTIME_CLASSES
 from bot.adapters.kube.status import AlreadyExistsError
 from bot.core.action import (
-    ApiChange,
+    ClusterChange,
     CreateCanary,
     CreateRuntimeClass,
     DeleteCanary,
@@ -32,7 +32,7 @@ CONFLICT_TRIES: Final = 5
 """A Node's status changes every few seconds; losing five times in a row means that somebody fights us."""
 
 
-async def apply_change(api: ApiClient, change: ApiChange, *, dry_run: bool) -> Outcome:
+async def apply_change(api: ApiClient, change: ClusterChange, *, dry_run: bool) -> Outcome:
     """See `bot.engine.ports.Cluster.apply`. UNKNOWN also when the server could not even be asked: look again."""
     try:
         return await _until_settled(api, change, dry_run)
@@ -44,7 +44,7 @@ async def apply_change(api: ApiClient, change: ApiChange, *, dry_run: bool) -> O
         return Outcome(OutcomeKind.FAILED, output=str(error))
 
 
-async def _until_settled(api: ApiClient, change: ApiChange, dry_run: bool) -> Outcome:
+async def _until_settled(api: ApiClient, change: ClusterChange, dry_run: bool) -> Outcome:
     for left in reversed(range(CONFLICT_TRIES)):
         try:
             return await _once(api, change, dry_run)
@@ -54,7 +54,7 @@ async def _until_settled(api: ApiClient, change: ApiChange, dry_run: bool) -> Ou
     raise AssertionError("the loop returns or raises")
 
 
-async def _once(api: ApiClient, change: ApiChange, dry_run: bool) -> Outcome:
+async def _once(api: ApiClient, change: ClusterChange, dry_run: bool) -> Outcome:
     match change:
         case SetCordon() | SetLabel():
             return await _change_node(api, change, dry_run)

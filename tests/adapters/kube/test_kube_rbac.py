@@ -25,7 +25,7 @@ from bot.adapters.kube.lease import KubeLeases
 from bot.adapters.kube.pause_key import ConfigMapKey
 from bot.adapters.kube.watch import Bounds
 from bot.core.action import (
-    ApiChange,
+    ClusterChange,
     CreateCanary,
     CreateRuntimeClass,
     DeleteCanary,
@@ -59,7 +59,7 @@ VERBS_OF_CALLS = {
 """Method of `ApiClient`, or the class that is given one -> the verbs it stands for."""
 
 
-def changes(uid: str) -> tuple[ApiChange, ...]:
+def changes(uid: str) -> tuple[ClusterChange, ...]:
     """One of every kind, in an order in which each has something to do."""
     return (
         SetCordon(WORKER, uid, INCIDENT, cordoned=True),
@@ -130,7 +130,7 @@ def asked_in_source() -> Iterator[tuple[str, str]]:
 
 
 def test_every_kind_of_change_is_tried() -> None:
-    assert set(get_args(ApiChange)) == {type(change) for change in changes("uid")}
+    assert set(get_args(ClusterChange)) == {type(change) for change in changes("uid")}
 
 
 def test_nothing_in_the_source_is_left_out(calls: list[Call]) -> None:

@@ -160,3 +160,20 @@ def test_a_private_key_that_others_may_read_is_refused(valid: dict[str, Any], tm
     Path(valid["ssh"]["client_key"]).chmod(0o644)
     with pytest.raises(InputError, match="chmod 600"):
         load_settings(write(tmp_path, valid))
+
+
+def test_the_commented_section_ims_of_the_example_is_whole(valid: dict[str, Any], tmp_path: Path) -> None:
+    text = EXAMPLE.read_text()
+    begin = text.index("# ims:")
+    lines = text[begin : text.index("\n\n", begin)].splitlines()
+    valid |= yaml.safe_load("\n".join(line.removeprefix("# ") for line in lines))
+    for key in ("client_secret_file", "ca_file"):
+        path = tmp_path / key
+        path.write_text("")
+        valid["ims"][key] = str(path)
+    settings = load_settings(write(tmp_path, valid))
+    assert settings.ims is not None
+    assert set(valid["ims"]) == set(type(settings.ims).model_fields)
+    del valid["ims"]["client_secret_file"]
+    with pytest.raises(InputError, match="token_url and client_secret_file are set together"):
+        load_settings(write(tmp_path, valid))

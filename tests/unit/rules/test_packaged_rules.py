@@ -21,6 +21,7 @@ NODE_STEPS = {
     Verb.VERIFY,
     Verb.LABEL,
     Verb.UNCORDON,
+    Verb.RECORD,
 }
 REPAIRED = {
     Family.RUNTIMECLASS_MISSING,

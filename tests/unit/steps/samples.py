@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from bot.core.facts import Facts, NodeFacts
 from bot.core.facts.cluster import ClusterFacts
 from bot.core.facts.config_file import ConfigFile
@@ -227,6 +229,14 @@ def pod(name: str, *, owner: str = "Job", phase: str = "Running", **status: Any)
         ),
         status=PodStatus(phase=phase, **status),
     )
+
+
+def daemon(name: str, number: int = 1, *, ready: bool = True) -> Pod:
+    """The `number`-th pod of a DaemonSet on the node."""
+    conditions = (Condition(type="Ready", status="True" if ready else "False"),)
+    made = pod(name, owner="DaemonSet", conditions=conditions)
+    meta = msgspec.structs.replace(made.metadata, name=f"{name}-{number}", uid=f"p-{name}-{number}")
+    return msgspec.structs.replace(made, metadata=meta)
 
 
 def kata_class(handler: str = "kata-qemu") -> RuntimeClass:

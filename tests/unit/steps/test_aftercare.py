@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-import msgspec
-
-from bot.core.action import Action, Api, Done, Outcome, OutcomeKind, RestartDaemonSet, Verdict, Wait
+from bot.core.action import Action, Api, Done, Fail, Outcome, OutcomeKind, RestartDaemonSet, Wait
 from bot.core.facts.sockets import Sockets
 from bot.core.model import Plan
-from bot.core.objects import Condition, Pod
+from bot.core.objects import Pod
 from bot.core.plan import within
 from bot.steps import Step
 from bot.steps.planner import make_plan
@@ -16,19 +14,12 @@ from bot.steps.reconnect import Reconnect
 from bot.steps.undo_plan import undo_plan
 from bot.steps.verify_daemonsets import VerifyDaemonSets
 from tests.unit.steps import samples
+from tests.unit.steps.samples import daemon
 
 WATCHER = Reconnect(daemonset="ims/sonar", incident=samples.INCIDENT, timeout_s=300)
 OTHERS = VerifyDaemonSets(were_ready=("ims/cni", "ims/csi"), timeout_s=300)
 ROLLED = {"restart-daemonset": Outcome(OutcomeKind.OK)}
 SETTINGS = samples.settings(restart={"reconnect": ["ims/sonar"]})
-
-
-def daemon(name: str, *, ready: bool = True, number: int = 1) -> Pod:
-    """The `number`-th pod of a DaemonSet on the node."""
-    conditions = (Condition(type="Ready", status="True" if ready else "False"),)
-    pod = samples.pod(name, owner="DaemonSet", conditions=conditions)
-    meta = msgspec.structs.replace(pod.metadata, name=f"{name}-{number}", uid=f"p-{name}-{number}")
-    return msgspec.structs.replace(pod, metadata=meta)
 
 
 def ask(
@@ -77,7 +68,7 @@ def test_a_change_of_which_nobody_knows_whether_it_arrived_is_made_again() -> No
     assert isinstance(ask(WATCHER, daemon("sonar"), stale=("sonar-1",), outcomes=unknown), Api)
 
 
-def test_a_watcher_that_stays_deaf_leaves_the_repair_in_doubt_and_undoes_nothing() -> None:
+def test_a_watcher_that_stays_deaf_is_told_and_undoes_nothing() -> None:
     forbidden = {"restart-daemonset": Outcome(OutcomeKind.FAILED, output="daemonsets is forbidden")}
     actions = [
         ask(WATCHER, daemon("sonar"), stale=("sonar-1",), outcomes=forbidden),
@@ -85,9 +76,9 @@ def test_a_watcher_that_stays_deaf_leaves_the_repair_in_doubt_and_undoes_nothing
         ask(WATCHER, outcomes=ROLLED, after_s=301),
     ]
     for action in actions:
-        assert isinstance(action, Done)
-        assert action.verdict is Verdict.INCONCLUSIVE
-        assert "kubectl rollout restart -n ims daemonset sonar" in action.evidence
+        assert isinstance(action, Fail)
+        assert "kubectl rollout restart -n ims daemonset sonar" in action.why
+    assert WATCHER.aftercare
 
 
 def test_pods_that_were_ready_are_waited_for_until_they_are_again() -> None:
@@ -99,17 +90,21 @@ def test_pods_that_were_ready_are_waited_for_until_they_are_again() -> None:
 
 def test_a_pod_that_does_not_come_back_is_named_and_undoes_nothing() -> None:
     action = ask(OTHERS, daemon("cni"), daemon("csi", ready=False), after_s=301)
-    assert isinstance(action, Done)
-    assert action.verdict is Verdict.INCONCLUSIVE
-    assert "ims/csi" in action.evidence
-    assert "ims/cni" not in action.evidence
+    assert isinstance(action, Fail)
+    assert "ims/csi" in action.why
+    assert "ims/cni" not in action.why
 
 
 def test_anybody_else_who_holds_the_socket_of_before_is_named() -> None:
-    action = ask(OTHERS, daemon("cni"), daemon("csi"), daemon("site-exporter"), stale=("site-exporter-1",))
-    assert isinstance(action, Done)
-    assert action.verdict is Verdict.INCONCLUSIVE
-    assert "ims/site-exporter-1" in action.evidence
+    action = ask(
+        OTHERS,
+        daemon("cni"),
+        daemon("csi"),
+        daemon("site-exporter"),
+        stale=("site-exporter-1",),
+    )
+    assert isinstance(action, Fail)
+    assert "ims/site-exporter-1" in action.why
 
 
 def test_both_come_between_the_restart_and_the_proof() -> None:
@@ -128,7 +123,10 @@ def test_nothing_is_planned_for_what_the_node_does_not_have() -> None:
 
 
 def test_pods_that_come_and_go_change_nothing_that_was_approved() -> None:
-    before, after = plan(daemon("sonar"), daemon("cni")), plan(daemon("sonar", number=2), daemon("csi"))
+    before, after = (
+        plan(daemon("sonar"), daemon("cni")),
+        plan(daemon("sonar", number=2), daemon("csi")),
+    )
     assert before.digest == after.digest
     assert within(after, before)
 

@@ -1,0 +1,44 @@
+"""The acts of one step, as its progress tells them: their outcomes, and when there were enough of the same."""
+
+from collections.abc import Mapping
+
+from bot.core.action import Fail, Outcome, OutcomeKind
+from bot.core.incident import StepProgress
+
+SAME_ACT_LIMIT = 3
+"""A step that asks for the same act again and again does not reach its end state."""
+
+
+class StepFailed(Exception):
+    """A step of the plan or of its undo cannot reach its end state."""
+
+    def __init__(self, step: str, failure: Fail) -> None:
+        super().__init__(failure.why)
+        self.step = step
+        self.failure = failure
+
+
+def outcomes_by_key(progress: StepProgress) -> Mapping[str, Outcome]:
+    """The latest known outcome of each act of the step, under its key."""
+    keys = {act.seq: act.key for act in progress.acts}
+    return {keys[seq]: outcome for seq, outcome in progress.outcomes}
+
+
+def refuse_repetition(progress: StepProgress, key: str) -> None:
+    """Raises StepFailed when the step asks again for an act that failed, or that did not help often enough."""
+    outcomes = [outcome for seq, outcome in progress.outcomes if _key_of(progress, seq) == key]
+    name = progress.planned.name
+    if outcomes and outcomes[-1].kind in {OutcomeKind.FAILED, OutcomeKind.TIMEOUT, OutcomeKind.REFUSED}:
+        last = outcomes[-1]
+        raise StepFailed(name, Fail(f"{key} ended with {last.kind.value}: {last_line(last.output)}"))
+    if len(outcomes) >= SAME_ACT_LIMIT:
+        raise StepFailed(name, Fail(f"{key} was done {len(outcomes)} times and its end state is still not there"))
+
+
+def _key_of(progress: StepProgress, seq: int) -> str:
+    return next(act.key for act in progress.acts if act.seq == seq)
+
+
+def last_line(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1] if lines else "no output"
