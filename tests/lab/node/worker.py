@@ -22,7 +22,7 @@ from tests.lab.node.setup import Setup, write_identity, write_kubelet
 from tests.lab.node.software import software
 
 _SSH_PORT = 22
-_READY_S, _POLL_S = 30.0, 0.05
+_READY_S, _POLL_S = 60.0, 0.05
 
 
 class Worker:
@@ -124,10 +124,6 @@ class Worker:
         """Exit code, stdout, stderr."""
         return await self._machine.try_run(command)
 
-    async def read(self, inside: str) -> str:
-        """A file as a process on it sees it."""
-        return await self.run(f"cat -- '{inside}'")
-
     async def cut_cable(self) -> None:
         """It goes on, and nobody reaches it."""
         await self._cable.cut()
@@ -147,17 +143,14 @@ class Worker:
         write_identity(self._disk, self.name, self._cable, client=self._kit.client, host=self._host_key)
         await self.run("systemctl restart ssh")
 
-    async def limit_space(self, folder: str, size_bytes: int) -> None:
-        """Put `folder` with all that is in it onto a small file system of its own, until the next boot."""
-        await self.run(
-            f"set -e; mkdir -p /run/small; mount -t tmpfs -o size={size_bytes},mode=755 tmpfs /run/small\n"
-            f"cp -a {folder}/. /run/small/; mount --bind /run/small {folder}; umount /run/small"
-        )
-
     async def fill_opt(self, left_bytes: int = 1 << 20) -> None:
-        """Leave hardly any room in /opt, until the next boot."""
+        """Put /opt with all that is in it onto a file system with hardly any room, until the next boot."""
         used = int(await self.run("du -s --block-size=1 /opt | cut -f1"))
-        await self.limit_space("/opt", used + left_bytes)
+        await self.run(
+            "set -e; mkdir -p /run/small\n"
+            f"mount -t tmpfs -o size={used + left_bytes},mode=755 tmpfs /run/small\n"
+            "cp -a /opt/. /run/small/; mount --bind /run/small /opt; umount /run/small"
+        )
 
     async def _ready(self) -> None:
         try:
