@@ -1,7 +1,7 @@
 """What every cluster of the lab holds from the beginning: IMS's namespace, and the bot's identity and rights.
 
-The bot's part is `deploy/rbac.yaml` itself, so that the lab proves the file that a site applies; the namespaces that
-it takes for granted on a CSM system (`services`) are there.
+The bot's part is `deploy/rbac.yaml` itself, so that the lab proves the file that a site applies; the namespaces
+that it takes for granted on a CSM system (`services`) are there.
 """
 
 from __future__ import annotations
