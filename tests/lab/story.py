@@ -188,6 +188,14 @@ class Story:
 
         return await until(look, timeout_s)
 
+    async def node_ready(self, name: str, timeout_s: float = 60) -> None:
+        """Returns when the API server holds that node for Ready. Raises TimeoutError."""
+
+        async def ready() -> bool:
+            return holds(await self.admin.get(NODES, name), "Ready")
+
+        await until(ready, timeout_s)
+
     # What people see and do
 
     async def asked(self, *about: str, timeout_s: float = 90) -> CardView:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from bot.adapters.kube.resources import NODES
 from tests.lab.kata.jobs import kata_job
 from tests.lab.kata.mirror import KATA_VERSION
 from tests.lab.kata.states import break_syntax, repeat_handler
 from tests.lab.story import Story
 from tests.lab.test_repair_families import BROKEN, put_all
+from tests.sandbox.controllers import KATA_LABEL
 from tests.sandbox.mirror import Format, Trap
 from tests.sandbox.nodes.state import BARE, WITHOUT_HANDLER, WITHOUT_KATA, WITHOUT_SHIM
 from tests.sandbox.whole.process import Record
@@ -97,7 +99,10 @@ async def test_without_a_waiver_a_worker_that_cannot_run_micro_vms_is_diagnosed(
 
 
 async def test_a_repair_that_the_canary_disproves_is_undone_and_the_label_with_it(story: Story) -> None:
+    """The label has got lost after the pod was bound, so it is the bot that sets it, and takes it away again."""
     await put_all(story, {BROKEN: WITHOUT_SHIM})
+    job = await story.create_job(kata_job("create", node=BROKEN))
+    await story.pod_of(job, lambda pod: bool(pod["spec"].get("nodeName")))
     await story.label(BROKEN, value=None)
     worker = story.lab.workers[BROKEN]
 
@@ -108,12 +113,13 @@ async def test_a_repair_that_the_canary_disproves_is_undone_and_the_label_with_i
 
     story.on_record = take_the_shim_away
     await story.begin()
-    await story.label(BROKEN)
-    job = await story.create_job(kata_job("create", node=BROKEN))
-    await story.approve(BROKEN)
+    card = await story.approve(BROKEN)
+    assert KATA_LABEL in card.shown
     ended = await story.settled(BROKEN)
 
     assert PUT_BACK == ended.state, ended.shown
+    assert "verify-canary" in ended.shown
+    assert KATA_LABEL not in (await story.admin.get(NODES, BROKEN))["metadata"]["labels"]
     assert not await story.complete(job)
     assert [] == await story.complaints()
 
