@@ -4,6 +4,7 @@ The server is the stand-in of `tests/sandbox/api`, or the one that IMSBOT_TEST_K
 tests keep the stand-in honest. Tests that inject faults ask for `server`, and are skipped on a real one.
 """
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -18,6 +19,8 @@ from bot.core.settings import Kubernetes
 from tests.sandbox.api import ApiServer
 
 REAL = os.environ.get("IMSBOT_TEST_KUBECONFIG")
+_GOODBYE_S = 0.1
+"""A TLS connection that aiohttp drops lives until the server has said goodbye, for which aiohttp does not wait."""
 
 
 @pytest.fixture
@@ -43,6 +46,8 @@ def kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 async def api(kubeconfig: Path) -> AsyncIterator[ApiClient]:
     async with connect(Kubernetes(kubeconfig=kubeconfig)) as connection:
         yield ApiClient(connection, timeout_s=5)
+    if REAL:
+        await asyncio.sleep(_GOODBYE_S)
 
 
 @pytest.fixture

@@ -20,12 +20,19 @@ async def eventually(reached: Callable[[], object], within_s: float = 5.0) -> No
 
 
 def pod(name: str, **spec: object) -> RawObject:
+    """Left alone by the scheduler of a real cluster."""
+    containers = [{"name": "main", "image": "registry.local/busybox:1"}]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name},
-        "spec": {"containers": [{"name": "main", "image": "registry.local/busybox:1"}], **spec},
+        "spec": {"containers": containers, "schedulerName": "nobody", **spec},
     }
+
+
+def runtime_class(name: str) -> RawObject:
+    metadata = {"name": name}
+    return {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": metadata, "handler": "kata-qemu"}
 
 
 def node(name: str, **metadata: object) -> RawObject:

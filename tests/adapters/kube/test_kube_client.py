@@ -8,7 +8,7 @@ import pytest
 
 from bot.adapters.kube.client import ApiClient
 from bot.adapters.kube.connect import connect
-from bot.adapters.kube.resources import JOBS, NAMESPACES, NODES, PODS, Call
+from bot.adapters.kube.resources import JOBS, NAMESPACES, NODES, PODS, RUNTIME_CLASSES, Call
 from bot.adapters.kube.status import AlreadyExistsError, Status, error_of
 from bot.core.errors import (
     ConflictError,
@@ -19,7 +19,7 @@ from bot.core.errors import (
     UnreachableError,
 )
 from bot.core.settings import Kubernetes
-from tests.adapters.kube.objects import node, pod, unique
+from tests.adapters.kube.objects import node, pod, runtime_class, unique
 from tests.sandbox.api import NODES as STORED_NODES
 from tests.sandbox.api import ApiServer, Fault
 from tests.sandbox.api.access import User, allow
@@ -32,14 +32,15 @@ async def test_absent_object_is_not_an_error_for_find(api: ApiClient) -> None:
 
 
 async def test_taken_name_and_changed_object_are_told_apart(api: ApiClient) -> None:
-    created = await api.create(NODES, node(unique("n")))
+    """On a RuntimeClass, which no controller of a real cluster touches."""
+    created = await api.create(RUNTIME_CLASSES, runtime_class(unique("kata")))
     name, version = created.metadata.name, created.metadata.resource_version
     with pytest.raises(AlreadyExistsError):
-        await api.create(NODES, node(name))
+        await api.create(RUNTIME_CLASSES, runtime_class(name))
     stale = {"metadata": {"resourceVersion": version, "labels": {"a": "b"}}}
-    await api.patch(NODES, name, stale)
+    await api.patch(RUNTIME_CLASSES, name, stale)
     with pytest.raises(ConflictError) as caught:
-        await api.patch(NODES, name, {"metadata": {"resourceVersion": version, "labels": {"a": "c"}}})
+        await api.patch(RUNTIME_CLASSES, name, {"metadata": {"resourceVersion": version, "labels": {"a": "c"}}})
     assert not isinstance(caught.value, AlreadyExistsError)
 
 

@@ -132,10 +132,11 @@ class Registry:
         grace_s = grace_of(resource, old, options)
         if dry_run:
             return old
-        if grace_s == 0 and not old["metadata"].get("finalizers"):
-            return self.store.remove(resource, (namespace, name))
-        marked = mark_deleted(old, grace_s, self.clock())
-        return old if marked is old else self.store.put(resource, marked)
+        at_once = grace_s == 0 and not old["metadata"].get("finalizers")
+        if not at_once or resource is PODS:  # the real server marks even a pod that goes at once
+            marked = mark_deleted(old, grace_s, self.clock())
+            old = old if marked is old else self.store.put(resource, marked)
+        return self.store.remove(resource, (namespace, name)) if at_once else old
 
     def _place(self, resource: Resource, new: KubeObject, namespace: str) -> None:
         metadata = new["metadata"]
