@@ -22,6 +22,7 @@ from .objects import (
     killed_ims_job,
     other_job,
     oversized_ims_job,
+    sonar_jobs_watcher,
     unpullable_ims_job,
 )
 from .pod_worker import Timing
@@ -45,6 +46,7 @@ __all__ = [
     "master_node",
     "other_job",
     "oversized_ims_job",
+    "sonar_jobs_watcher",
     "unpullable_ims_job",
     "worker_node",
     "EXIT_CODE",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from ..api import ApiServer
+from .daemonsets import DaemonSetController
 from .jobs import JobController
 from .kubelet import Kubelet
 from .loop import run_controller
@@ -36,6 +37,7 @@ class Cluster:
         self._store = registry.store
         self._controllers = (
             JobController(registry, backoff_base_s=job_backoff_base_s),
+            DaemonSetController(registry),
             Scheduler(registry),
             NodeTaints(registry),
         )

@@ -14,6 +14,7 @@ from ..api import NAMESPACES, SERVICEACCOUNTS, KubeObject, Registry
 from . import behaviour
 
 IMS_NAMESPACE = "ims"
+CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 _IMS_IMAGE = "registry.local/artifactory.algol60.net/csm-docker/stable/cray-ims-utils:2.15.0"
 _SSHD_IMAGE = "registry.local/artifactory.algol60.net/csm-docker/stable/cray-ims-sshd:1.12.0"
 _XATTR = "io.katacontainers.config.hypervisor.virtio_fs_extra_args"
@@ -31,6 +32,24 @@ def install_ims(registry: Registry, namespace: str = IMS_NAMESPACE) -> None:
     """The namespace of IMS jobs with the service account that DKMS jobs run as."""
     registry.create(NAMESPACES, {"metadata": {"name": namespace}})
     registry.create(SERVICEACCOUNTS, {"metadata": {"name": "ims-service-job-mount"}}, namespace)
+
+
+def sonar_jobs_watcher() -> KubeObject:
+    """CSM's DaemonSet in the namespace `services`: it mounts containerd's socket, the file itself."""
+    labels = {"name": "sonar-jobs-watcher"}
+    container = _container("sonar-jobs-watcher", _IMS_IMAGE, {}, "64Mi")
+    mount = {"name": "socket", "mountPath": CONTAINERD_SOCKET}
+    socket = {"name": "socket", "hostPath": {"path": CONTAINERD_SOCKET, "type": "Socket"}}
+    return {
+        "metadata": {"name": "sonar-jobs-watcher"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{**container, "volumeMounts": [mount]}], "volumes": [socket]},
+            },
+        },
+    }
 
 
 def ims_job(

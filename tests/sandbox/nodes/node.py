@@ -5,7 +5,10 @@ knows how a repair looks.
 """
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +26,11 @@ from tests.sandbox.nodes.systemd.system import System
 _CONTAINERD = "containerd.service"
 _SOCKET = "/run/containerd/containerd.sock"
 _STATUS_TIMEOUT_S = 5
+_POD = "IMSBOT_SANDBOX_POD"
+_HOLDER = """
+mkdir -p {pod} && touch {pod}/etc-hosts {pod}/socket &&
+mount --bind {pod}/etc-hosts /etc/hosts && mount --bind {socket} {pod}/socket && exec sleep infinity
+"""
 
 
 class RuntimeCallError(Exception):
@@ -117,9 +125,22 @@ class Node:
             started = await self._call("RunPodSandbox", config=config, runtime_handler=runtime_handler or "")
         except RuntimeCallError as error:
             return SandboxFailed(str(error))
+        if _mounts_socket(pod):
+            await self._hold_socket(metadata["uid"])
         return SandboxStarted(started["kernel"])
 
+    async def _hold_socket(self, pod_uid: str) -> None:
+        """The one container whose mounts matter: a process with the socket's file in a mount space of its own."""
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", _POD: pod_uid}
+        quiet = asyncio.subprocess.DEVNULL
+        script = _HOLDER.format(pod=f"/var/lib/kubelet/pods/{pod_uid}", socket=_SOCKET)
+        argv = ["unshare", "--mount", "/bin/sh", "-c", script]
+        await self.machine.enter(argv, stdin=quiet, stdout=quiet, stderr=quiet, env=env)
+
     async def stop_pod_sandbox(self, pod_uid: str) -> None:
+        for pid in self.machine.processes_with(f"{_POD}={pod_uid}") if self.machine.on else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         try:
             await self._call("ForgetPod", uid=pod_uid)
         except RuntimeCallError:
@@ -200,3 +221,8 @@ class Node:
             return  # it was restarted again at once, or its CRI plugin is dead
         if killed:
             self.on_containers_killed([record["metadata"]["uid"] for record in killed])
+
+
+def _mounts_socket(pod: KubeObject) -> bool:
+    volumes = (pod.get("spec") or {}).get("volumes") or ()
+    return any((volume.get("hostPath") or {}).get("path") == _SOCKET for volume in volumes)

@@ -27,7 +27,7 @@ WAIVED = {
 SHORTENED: Mapping[str, Mapping[str, float]] = {
     "canary": {"quiet_window_s": 3, "timeout_s": 60, "rescued_timeout_s": 45},
     "limits": {"stuck_after_s": 10},
-    "restart": {"rollback_s": 60, "healthy_s": 30},
+    "restart": {"rollback_s": 60, "healthy_s": 30, "settle_s": 45},
     "lease": {"duration_s": 9, "renew_s": 2},
     "ssh": {"keepalive_s": 2, "facts_timeout_s": 30, "unreachable_s": 90},
     "slack": {"edit_interval_s": 1},

@@ -15,7 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from tests.sandbox.api import JOBS, NAMESPACES, NODES, PODS, RUNTIMECLASSES, ApiServer, KubeObject, Registry
+from tests.sandbox.api import (
+    DAEMONSETS,
+    JOBS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    RUNTIMECLASSES,
+    ApiServer,
+    KubeObject,
+    Registry,
+)
 from tests.sandbox.controllers import (
     IMS_NAMESPACE,
     Cluster,
@@ -23,6 +33,7 @@ from tests.sandbox.controllers import (
     install_ims,
     kata_runtimeclass,
     master_node,
+    sonar_jobs_watcher,
     worker_node,
 )
 from tests.sandbox.controllers.conditions import holds
@@ -50,7 +61,8 @@ class Worker:
 class Sandbox:
     """`async with Sandbox(folder, {"ncn-w001": Worker(BARE), ...}) as sandbox: await sandbox.bot.start()`.
 
-    `changes` are laid over the bot's configuration, key by key within a section.
+    `changes` are laid over the bot's configuration, key by key within a section. With `watcher` every worker has
+    CSM's sonar-jobs-watcher.
     """
 
     def __init__(
@@ -60,6 +72,7 @@ class Sandbox:
         *,
         timing: Timing | None = None,
         changes: Mapping[str, Any] | None = None,
+        watcher: bool = False,
     ) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +86,7 @@ class Sandbox:
         self._workers = dict(workers)
         self._timing = timing or Timing(sandbox_retry_s=1.0)
         self._changes = changes or {}
+        self._watcher = watcher
         self._stack = AsyncExitStack()
 
     @property
@@ -109,6 +123,9 @@ class Sandbox:
         for name, worker in self._workers.items():
             self.registry.create(NODES, worker_node(name, kata_label=worker.kata_label))
         self.registry.create(RUNTIMECLASSES, kata_runtimeclass())
+        if self._watcher:
+            self.registry.create(NAMESPACES, {"metadata": {"name": "services"}})
+            self.registry.create(DAEMONSETS, sonar_jobs_watcher(), "services")
 
     def _count_restarts(self) -> None:
         for node in self.nodes:
