@@ -87,13 +87,13 @@ def reason_in(value: str | None) -> str | None:
 
 
 def halt_text(halt: Halt) -> str:
-    """One line for terminal, journal and replies, without its end."""
+    """What the bot is, to go on with after "the bot is": for terminal, journal and replies."""
     match halt:
         case Paused(door=door, actor=actor, reason=reason):
             who = f"by {actor.user}" if door is Door.TERMINAL else f"by the ConfigMap {actor.user}"
             return f"paused {who}: {reason}"
         case Unclear(why=why):
-            return f"nobody can say whether it is paused ({why})"
+            return f"perhaps paused: the ConfigMap's key cannot be read ({why})"
 
 
 def way_out(halt: Halt) -> str:

@@ -40,7 +40,7 @@ def _here(i: Incident) -> list[str]:
     if i.suspended is not None:
         since, until = m.when(i.suspended.at), m.when(i.suspended.until)
         return [
-            f"The repair stands still since {since}; its node stays as it is. {until} it is held. "
+            f"The repair stands still since {since}; its node stays as it is, and from {until} on it is held. "
             f"`imsbot abort {i.id}` puts everything back at once."
         ]
     if i.phase is Phase.UNDOING:

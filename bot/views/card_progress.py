@@ -56,6 +56,9 @@ def ending(i: Incident) -> Block:
         if i.diagnosis.blockers:
             lines = [f"• {m.code(b.check, 40)}  {m.prose(b.why, 300)}" for b in i.diagnosis.blockers]
         lines += [f":point_right: {m.prose(line, 400)}" for line in i.diagnosis.guidance]
+    if i.observed:
+        at_once = f", or at once by `imsbot repair {m.plain(i.target.name, 80)}`" if i.target.node else ""
+        lines.append(f":point_right: Under `mode: approve` it is asked about when it is seen again{at_once}.")
     if i.echoes:
         again = f"`imsbot repair {m.plain(i.target.name, 80)}` asks again"
         lines.append(f"_Seen {roughly(i.echoes)} since; it stays quiet, {again}._")

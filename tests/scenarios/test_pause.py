@@ -317,3 +317,36 @@ def test_a_terminal_s_pause_needs_no_api() -> None:
             assert isinstance(engine.brake.halt, Paused)
 
     run_virtually(scenario())
+
+
+@pytest.mark.parametrize("entry", [e.Suspended, e.Continued])
+@pytest.mark.parametrize("before", [True, False], ids=["entry-lost", "entry-written"])
+def test_killed_as_it_stops_or_goes_on_it_still_ends_well(entry: type[e.Entry], before: bool) -> None:
+    async def story(stage: Stage) -> None:
+        async with stage.engine() as engine:
+            pause_at(stage, engine, intends("cordon"))
+            await approved(engine)
+            await engine.until(lambda: engine.only.suspended is not None)
+            if not stage.journal.killed.is_set():
+                await pausing.resume(engine.brake, ROOT)
+                await engine.until_phase(Phase.CLOSED)
+
+    async def scenario() -> None:
+        reference, stage = Stage(), Stage()
+        await story(reference)
+        kinds = [type(x) for x in reference.entries]
+        stage.journal.kill_at, stage.journal.kill_before = kinds.index(entry) + 1, before
+        await story(stage)
+        assert stage.journal.killed.is_set()
+        stage.journal.killed.clear()
+        stage.journal.kill_at = None
+        stage.journal.on_append = lambda number, entry: None
+        async with stage.engine() as engine:
+            await asyncio.sleep(600)
+            if isinstance(engine.brake.halt, Paused):
+                assert engine.only.suspended is not None
+                await pausing.resume(engine.brake, ROOT)
+            assert Result.HEALED is (await engine.until_phase(Phase.CLOSED)).result
+        assert_given_back(stage)
+
+    run_virtually(scenario())

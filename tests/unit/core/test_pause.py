@@ -3,7 +3,7 @@
 import pytest
 
 from bot.core.model import Actor
-from bot.core.pause import NO_REASON, Door, Paused, PauseRecord, Resumed, in_force, reason_in
+from bot.core.pause import NO_REASON, Door, Paused, PauseRecord, Resumed, Unclear, halt_text, in_force, reason_in
 from tests.unit.core.samples import at
 
 ROOT = Actor(via="cli", user="root")
@@ -15,6 +15,13 @@ def paused(door: Door, reason: str = "why") -> Paused:
 
 def resumed(door: Door) -> Resumed:
     return Resumed(at=at(1), door=door, actor=ROOT)
+
+
+def test_each_halt_goes_on_after_the_bot_is() -> None:
+    by_cluster = Paused(at(0), Door.CLUSTER, Actor(via="kube", user="ns/imsbot"), "upgrade")
+    assert "paused by root: why" == halt_text(paused(Door.TERMINAL))
+    assert "paused by the ConfigMap ns/imsbot: upgrade" == halt_text(by_cluster)
+    assert "perhaps paused: the ConfigMap's key cannot be read (403)" == halt_text(Unclear(at(0), "403"))
 
 
 HERE, THERE = Door.TERMINAL, Door.CLUSTER
