@@ -8,12 +8,12 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 PY := $(VENV)/bin/python
-# What the sandbox's simulated nodes, the Slack page's test and that of the alert rules (promtool) need from Debian.
-DEBIAN := openssh-server openssh-client bubblewrap containerd xz-utils zstd curl procps util-linux chromium fonts-dejavu-core fonts-lato fonts-noto-color-emoji prometheus python3 python3-venv
+# What the sandbox's simulated nodes and the tests of the Slack page, the alert rules (promtool) and the unit need.
+DEBIAN := openssh-server openssh-client bubblewrap containerd xz-utils zstd curl procps util-linux chromium fonts-dejavu-core fonts-lato fonts-noto-color-emoji prometheus systemd python3 python3-venv
 # What the lab needs beside that; its programs are built from Go modules.
 LAB_DEBIAN := mmdebstrap systemd-container iproute2 util-linux xz-utils zstd
 LAB_PROGRAMS := mmdebstrap systemd-nspawn ip setsid nsenter xz zstd
-PROGRAMS := sshd ssh-keygen bwrap containerd xz zstd curl pgrep nsenter setpriv chromium promtool
+PROGRAMS := sshd ssh-keygen bwrap containerd xz zstd curl pgrep nsenter setpriv chromium promtool systemd-analyze
 
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -87,9 +87,11 @@ fmt: setup ## Format the code
 	$(VENV)/bin/ruff format --quiet .
 
 .PHONY: lock
-lock: setup ## Resolve requirements.lock anew, with hashes and without index addresses
+lock: setup ## Resolve requirements.lock, and the image's and the benchmark's, anew: with hashes, without index addresses
 	@$(PY) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade -o requirements.lock -q
+	$(VENV)/bin/uv pip compile pyproject.toml --constraint requirements.lock --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o deploy/requirements.lock -q
+	echo hatchling | $(VENV)/bin/uv pip compile - --constraint requirements.lock --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o deploy/build.lock -q
 	$(VENV)/bin/uv pip compile --group bench --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade -o tests/bench/requirements.lock -q
 
 .PHONY: clean

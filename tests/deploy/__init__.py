@@ -1,0 +1,1 @@
+"""What an administrator installs: manifests, unit, image and pages of deploy/."""
