@@ -27,7 +27,12 @@ The way of one failure, and where to read it:
     core/fate             what became of the jobs; adapters/ims closes the records of lost ones, if wanted
     core/outcome          how it ends, and what the job's owner must do
 
-A sweep looks before a job fails: engine/survey reads the expected nodes, steps/survey says what drifted.
+A sweep looks before a job fails:
+
+    core/expected         which nodes it looks at, and for which it may propose Kata
+    engine/survey         their facts, many at once (`engine/lanes`); `steps/survey` reads the plan as drift
+    engine/sweeps         by the clock or by hand; `core/sweep` is what the journal remembers of it
+    engine/desk           its incidents rest until somebody picks them from `views/digest_card`
 
 Six rules that everything rests on:
 

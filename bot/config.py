@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import SecretStr, ValidationError
@@ -140,6 +141,10 @@ def _contradictions(settings: Settings) -> list[str]:
         re.compile(settings.nodes.name_pattern)
     except re.error as error:
         problems.append(f"nodes.name_pattern: not a regular expression: {error}")
+    try:
+        ZoneInfo(settings.sweep.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        problems.append(f"sweep.timezone: {settings.sweep.timezone!r} is no zone of this machine's tz database")
     if settings.slack.enabled:
         for key in ("channel", "team"):
             if getattr(settings.slack, key) is None:

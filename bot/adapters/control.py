@@ -26,7 +26,7 @@ TIMEOUT_S = 30.0
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
     command: str
-    """approve, deny, release, abort, repair, pause, resume."""
+    """approve, deny, release, abort, repair, pause, resume, sweep, forget."""
     subject: str
     """Incident id or node name; empty for the whole bot."""
     digest: str = ""

@@ -23,12 +23,13 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from bot.adapters import journal_pauses
+from bot.adapters import journal_pauses, journal_sweeps
 from bot.core import entries
 from bot.core.entries import History
 from bot.core.errors import JournalError
 from bot.core.model import IncidentId
 from bot.core.pause import PauseRecord
+from bot.core.sweep import SweepRecord
 
 T = TypeVar("T")
 
@@ -160,7 +161,13 @@ class SqliteJournal:
         await self._in_thread(lambda: self._write(journal_pauses.INSERT, journal_pauses.row_of(record)))
 
     async def pauses(self) -> Sequence[PauseRecord]:
-        return await self._in_thread(self._read_pauses)
+        return await self._in_thread(lambda: self._read(journal_pauses.read_pauses))
+
+    async def note_sweep(self, record: SweepRecord) -> None:
+        await self._in_thread(lambda: self._write(journal_sweeps.INSERT, journal_sweeps.row_of(record)))
+
+    async def sweeps(self) -> Sequence[SweepRecord]:
+        return await self._in_thread(lambda: self._read(journal_sweeps.read_sweeps))
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
@@ -182,6 +189,7 @@ class SqliteJournal:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript(journal_pauses.TABLE)
+            connection.executescript(journal_sweeps.TABLE)
             (self._id,) = connection.execute("SELECT id FROM identity").fetchone()
         except sqlite3.Error as error:
             raise _damaged(self.path, error) from error
@@ -189,9 +197,9 @@ class SqliteJournal:
             raise JournalError(f"{self.path}: cannot open the journal: {error.strerror}") from error
         self._connection = connection
 
-    def _read_pauses(self) -> Sequence[PauseRecord]:
+    def _read(self, read: Callable[[sqlite3.Connection, Path], T]) -> T:
         try:
-            return journal_pauses.read_pauses(self._opened, self.path)
+            return read(self._opened, self.path)
         except sqlite3.Error as error:
             raise _damaged(self.path, error) from error
 
@@ -234,6 +242,7 @@ class Contents:
 
     histories: Mapping[IncidentId, History]
     pauses: Sequence[PauseRecord]
+    sweeps: Sequence[SweepRecord]
 
 
 def read_contents(path: Path) -> Contents:
@@ -247,7 +256,11 @@ def read_contents(path: Path) -> Contents:
         connection = _connect(path, read_only=True)
         try:
             _check_ours(connection, path)
-            return Contents(_read_all(connection, path), journal_pauses.read_pauses(connection, path))
+            return Contents(
+                _read_all(connection, path),
+                journal_pauses.read_pauses(connection, path),
+                journal_sweeps.read_sweeps(connection, path),
+            )
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -257,3 +270,8 @@ def read_contents(path: Path) -> Contents:
 def read_journal(path: Path) -> Mapping[IncidentId, History]:
     """Its incidents only. Raises as `read_contents`."""
     return read_contents(path).histories
+
+
+def read_sweeps(path: Path) -> Sequence[SweepRecord]:
+    """Its sweeps only; nothing when there is no journal yet. Raises as `read_contents`."""
+    return read_contents(path).sweeps if path.exists() else ()

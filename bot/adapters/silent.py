@@ -2,6 +2,7 @@
 
 from bot.core.incident import Incident
 from bot.core.model import CardRef
+from bot.core.sweep import Bulletin
 
 
 class SilentCards:
@@ -10,3 +11,6 @@ class SilentCards:
 
     async def deliver(self, incident: Incident) -> CardRef | None:  # noqa: ARG002 - the port's signature
         return None
+
+    def show_digest(self, bulletin: Bulletin) -> None:
+        """`imsbot sweep` tells what drifted."""

@@ -2,11 +2,13 @@
 
 from bot.adapters import control
 from bot.core.model import Actor, Digest, IncidentId
-from bot.engine import pausing
+from bot.engine import pausing, sweeping
 from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.brake import Brake
 from bot.engine.commands import Commands
+from bot.engine.sweeps import Sweeps
 from bot.views.card import ButtonValue
+from bot.views.digest_card import PickValue
 
 
 def answer_click(approvals: Approvals, button: ButtonValue, approve: bool, actor: Actor) -> tuple[bool, str]:
@@ -15,16 +17,25 @@ def answer_click(approvals: Approvals, button: ButtonValue, approve: bool, actor
     return reply is Reply.ACCEPTED, sentence
 
 
+def answer_pick(commands: Commands, button: PickValue, actor: Actor) -> tuple[bool, str]:
+    taken, sentence, _ = commands.pick(button.incident, actor)
+    return taken, sentence
+
+
 async def answer_command(
-    commands: Commands, brake: Brake, request: control.Request, peer: control.Peer
+    commands: Commands, brake: Brake, sweeps: Sweeps, request: control.Request, peer: control.Peer
 ) -> control.Response:
-    """Raises JournalError when a pause could not be written or lifted."""
+    """Raises JournalError when what a person said could not be written."""
     actor = peer.actor
     match request.command:
         case "pause":
             return control.Response(*await pausing.pause(brake, request.reason, actor))
         case "resume":
             return control.Response(*await pausing.resume(brake, actor))
+        case "sweep":
+            return control.Response(*sweeping.sweep(sweeps, actor))
+        case "forget":
+            return control.Response(*await sweeping.forget(sweeps, request.subject, actor))
         case "approve" | "deny":
             approve = request.command == "approve"
             result = commands.answer(request.subject, request.digest, approve, actor)

@@ -11,13 +11,20 @@ from bot.adapters.ssh.nodes import SshNodes
 from bot.core.settings import Http
 from bot.engine.desk import Desk
 from bot.engine.intake import Intake
+from bot.engine.sweeps import Sweeps
 
 Slack = tuple[SlackCards, SlackSocket]
 """The way out and the way in."""
 
 
 def open_outlook(
-    settings: Http, *, desk: Desk, intake: Intake, feed: Feed, nodes: SshNodes, slack: Slack | None
+    settings: Http,
+    desk: Desk,
+    intake: Intake,
+    feed: Feed,
+    nodes: SshNodes,
+    sweeps: Sweeps,
+    slack: Slack | None,
 ) -> AbstractAsyncContextManager[None]:
     """Listens while it is entered, if a port is set. `slack`: `None` where the bot goes without."""
     if settings.port is None:
@@ -34,7 +41,7 @@ def open_outlook(
             dropped=intake.dropped.items,
             ssh_failures=nodes.failures.items,
             ready=_ready(feed, slack),
-            last_sweep=lambda: None,
+            last_sweep=lambda: sweeps.ended_at,
             monotonic=time.monotonic,
         ),
     )

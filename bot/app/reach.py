@@ -59,7 +59,7 @@ async def reach(settings: Settings) -> AsyncIterator[Reach]:
         cluster = KubeCluster(api, settings.nodes.name_pattern)
         address = partial(_internal_ip, api)
         nodes = SshNodes(settings.ssh, address)
-        sweeping = SshNodes(_for_sweeps(settings), address)
+        sweeping = SshNodes(_for_sweeps(settings), address, failures=nodes.failures)
         looks = partial(Looker, settings=settings, rules=rules, cluster=cluster, clock=clock)
         surveyor = Surveyor(settings, cluster, looks(nodes=sweeping), clock)
         yield Reach(settings, rules, api, cluster, records, nodes, looks(nodes=nodes), surveyor, clock)

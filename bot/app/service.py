@@ -23,10 +23,10 @@ from bot.adapters.silent import SilentCards
 from bot.adapters.slack.api import SlackApi
 from bot.adapters.slack.cards import SlackCards
 from bot.adapters.slack.socket import SlackSocket
-from bot.app.doors import answer_click, answer_command
+from bot.app.doors import answer_click, answer_command, answer_pick
 from bot.app.outlook import Slack, open_outlook
 from bot.app.reach import Reach, reach
-from bot.app.timers import build_timers
+from bot.app.timers import build_timers, fires_after
 from bot.config import SlackTokens
 from bot.core.kata import JoinPolicy
 from bot.core.settings import Settings
@@ -38,6 +38,7 @@ from bot.engine.fleet import Fleet
 from bot.engine.intake import Intake
 from bot.engine.parts import Parts
 from bot.engine.ports import Cards
+from bot.engine.sweeps import Sweeps
 from bot.engine.telling import CardsWithHalt
 from bot.engine.upkeep import keep
 
@@ -54,28 +55,29 @@ async def serve(settings: Settings, tokens: SlackTokens | None) -> None:
         feed = _feed(world_access)
         brake = Brake(journal, _pause_key(world_access), world_access.clock, settings.pause.read_s)
         await brake.recall()
-        desk = Desk(_parts(world_access, journal, CardsWithHalt(cards, brake), feed, brake))
+        parts = _parts(world_access, journal, CardsWithHalt(cards, brake), feed, brake)
+        desk = Desk(parts)
+        sweeps = Sweeps(parts, world_access.surveyor, desk)
         approvals = Approvals(desk, brake, settings.slack)
         commands = Commands(desk, approvals, feed.world)
         intake = _intake(world_access, feed, desk)
-        await stack.enter_async_context(control.listen(settings.journal, partial(answer_command, commands, brake)))
+        answer = partial(answer_command, commands, brake, sweeps)
+        await stack.enter_async_context(control.listen(settings.journal, answer))
         await desk.resume()
+        await sweeps.resume(fires_after(settings.sweep))
         keeps = partial(keep, clock=world_access.clock)
         background = [desk.run(), keeps("watch", partial(feed.run, intake.hear)), keeps("pause", brake.run)]
+        background.append(keeps("sweeps", sweeps.run))
         slack: Slack | None = None
         if api is not None and tokens is not None and isinstance(cards, SlackCards):
-            socket = SlackSocket(
-                api, tokens.app.get_secret_value(), settings.slack, partial(answer_click, approvals), cards.is_card
-            )
+            socket = _socket(api, tokens, settings, approvals, commands, cards)
             slack = cards, socket
             background += [keeps("cards", cards.run), keeps("clicks", socket.run)]
-        outlook = open_outlook(
-            settings.http, desk=desk, intake=intake, feed=feed, nodes=world_access.nodes, slack=slack
-        )
+        outlook = open_outlook(settings.http, desk, intake, feed, world_access.nodes, sweeps, slack)
         await stack.enter_async_context(outlook)
         log.info("started", journal=str(settings.journal), rules=len(world_access.rules.rules))
         try:
-            await _until_signal(background, build_timers(intake, feed))
+            await _until_signal(background, build_timers(intake, feed, sweeps, settings.sweep))
         finally:
             await desk.stop(settings.sigterm_grace_s)
             if isinstance(cards, SlackCards):
@@ -89,6 +91,24 @@ async def _slack_api(settings: Settings, tokens: SlackTokens | None, stack: Asyn
         return None
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return SlackApi(tokens.bot.get_secret_value(), settings.slack.api_url, session)
+
+
+def _socket(
+    api: SlackApi,
+    tokens: SlackTokens,
+    settings: Settings,
+    approvals: Approvals,
+    commands: Commands,
+    cards: SlackCards,
+) -> SlackSocket:
+    return SlackSocket(
+        api,
+        tokens.app.get_secret_value(),
+        settings.slack,
+        partial(answer_click, approvals),
+        partial(answer_pick, commands),
+        cards.is_card,
+    )
 
 
 def _feed(r: Reach) -> Feed:

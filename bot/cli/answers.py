@@ -23,36 +23,43 @@ def approve_command(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Approve the plan of an incident, as the card's button does. Look at it first with `imsbot show ID`."""
-    _send(config, Request("approve", incident, digest), output)
+    send(config, Request("approve", incident, digest), output)
 
 
 def deny_command(
     incident: IncidentArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
 ) -> None:
     """Deny the plan of an incident: nothing is changed, and it stays quiet until the plan is another one."""
-    _send(config, Request("deny", incident), output)
+    send(config, Request("deny", incident), output)
 
 
 def repair_command(
     node: NodeArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
 ) -> None:
     """Ask for a repair of NODE: facts, plan and question as for a failing job. The same approvals are needed."""
-    _send(config, Request("repair", node), output)
+    send(config, Request("repair", node), output)
 
 
 def release_command(
     node: NodeArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
 ) -> None:
     """Give back what a held incident still owns on NODE (its cordon, its label) and close it as restored."""
-    _send(config, Request("release", node), output)
+    send(config, Request("release", node), output)
 
 
 def abort_command(
     incident: IncidentArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
 ) -> None:
     """Stop an incident before its next command, undo what it did, and close it."""
-    _send(config, Request("abort", incident), output)
+    send(config, Request("abort", incident), output)
 
 
-def _send(config: "ConfigOption", request: Request, output: Output) -> None:
+def forget_command(
+    node: NodeArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
+) -> None:
+    """Let sweeps expect NODE no more just because an earlier one did; say so when it is gone for good."""
+    send(config, Request("forget", node), output)
+
+
+def send(config: "ConfigOption", request: Request, output: Output) -> None:
     print_response(asyncio.run(ask(load_settings(config).journal, request)), output)

@@ -68,6 +68,7 @@ def _summary(i: Incident, halts: Sequence[Halt]) -> dict[str, object]:
         "phase": i.phase,
         "result": i.result,
         "families": i.families,
+        "drifts": i.swept.drifts if i.swept else (),
         "observed": i.observed,
         "paused": [halt_text(halt) for halt in halts] if i.open else [],
         "suspended_at": i.suspended.at if i.suspended else None,

@@ -40,6 +40,7 @@ app.command("deny", rich_help_panel=DECIDE)(answers.deny_command)
 app.command("release", rich_help_panel=DECIDE)(answers.release_command)
 app.command("pause", rich_help_panel=DECIDE)(pauses.pause_command)
 app.command("resume", rich_help_panel=DECIDE)(pauses.resume_command)
+app.command("forget", rich_help_panel=DECIDE)(answers.forget_command)
 app.command("abort", rich_help_panel=DECIDE)(answers.abort_command)
 
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.core.action import ApiChange, Command, Outcome, Verdict
+from bot.core.drift import Drift
 from bot.core.fate import JobFate
 from bot.core.model import (
     Actor,
@@ -34,11 +35,22 @@ class Record(Struct, frozen=True, tag_field="entry", kw_only=True):
     """UTC wall time."""
 
 
+class Swept(Struct, frozen=True):
+    """Which sweep found the target, and what on it."""
+
+    sweep: str
+    digest: str
+    """Which digest card tells of it."""
+    drifts: tuple[Drift, ...]
+
+
 class Opened(Record, frozen=True, tag="opened"):
     target: Target
     sighting: Sighting | None
     """`None` when a person asked for it (`imsbot repair`)."""
     actor: Actor | None = None
+    swept: Swept | None = None
+    """Set when a sweep opened it: then it is unasked from its first entry on."""
 
 
 class Sighted(Record, frozen=True, tag="sighted"):

@@ -101,6 +101,8 @@ class Incident:
     abort: Actor | None = None
     held: str = ""
     unasked: str = ""
+    swept: e.Swept | None = None
+    """Set when a sweep opened it, before any job failed."""
     storm: str = ""
     """Name of the storm that it was unasked for; kept when a person picks it, for the storm's card."""
     requested_by: Actor | None = None
@@ -118,6 +120,11 @@ class Incident:
     def serves(self, runtime_class: str) -> bool:
         """Whether one of its sightings asked for this RuntimeClass."""
         return any(s.runtime_class == runtime_class for s in self.sightings)
+
+    @property
+    def rests(self) -> bool:
+        """As a sweep opened it: nobody has picked it, and no job has failed on its target."""
+        return self.swept is not None and self.phase is Phase.UNASKED and not self.storm
 
     @property
     def standing(self) -> tuple[object, ...]:

@@ -49,7 +49,9 @@ def fold(incident_id: IncidentId, records: Iterable[e.Entry]) -> Incident:
     incident = Incident(
         id=incident_id,
         target=first.target,
-        phase=Phase.OPENED,
+        phase=Phase.OPENED if first.swept is None else Phase.UNASKED,
+        unasked="" if first.swept is None else "a sweep found that it drifted",
+        swept=first.swept,
         opened_at=first.at,
         changed_at=first.at,
         sightings=(first.sighting,) if first.sighting else (),
@@ -70,7 +72,8 @@ def _apply(i: Incident, record: e.Entry) -> Incident:  # noqa: C901 - one arm pe
         case e.Opened():
             return i
         case e.Sighted(sighting=sighting):
-            return replace(i, sightings=(*i.sightings, sighting))
+            seen = replace(i, sightings=(*i.sightings, sighting))
+            return replace(seen, phase=Phase.OPENED, unasked="") if i.rests else seen
         case e.Unasked(why=why, storm=storm):
             return replace(i, phase=Phase.UNASKED, unasked=why, storm=storm)
         case e.Picked(actor=actor):

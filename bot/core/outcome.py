@@ -41,7 +41,8 @@ def _result(i: Incident, evidence: str) -> tuple[Result, str]:
     if i.abort is not None:
         return Result.WITHDRAWN, f"Stopped by {i.abort.user} before anything was changed."
     if i.answer is not None and not i.answer.approve:
-        return Result.DENIED, "Nothing was changed; the job keeps hanging until somebody acts."
+        goes_on = "the job keeps hanging" if i.sightings else f"{i.target.name} stays as it is"
+        return Result.DENIED, f"Nothing was changed; {goes_on} until somebody acts."
     return Result.EXPIRED, "Nobody answered in time, so nothing was changed. `imsbot repair` asks again."
 
 

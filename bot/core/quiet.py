@@ -37,12 +37,14 @@ class Quiet:
     look: bool
 
 
-def quiet_of(family: Family, past: Iterable[Incident], now: datetime, limits: Limits) -> Quiet | None:
+def quiet_of(family: Family | None, past: Iterable[Incident], now: datetime, limits: Limits) -> Quiet | None:
     """The latest closed incident of the same target and family that keeps this sighting quiet, if any.
 
-    A repair that a person asked for was about the whole target, so its end comes after every earlier one.
+    A repair that a person asked for, or a sweep, was about the whole target, so its end comes after every earlier
+    one. Drift has no family (`None`): any end on its target counts.
     """
-    ended = [i for i in past if i.closed is not None and (family in i.families or not i.sightings)]
+    about = [i for i in past if family is None or family in i.families or not i.sightings]
+    ended = [i for i in about if i.closed is not None]
     last = max(ended, key=lambda i: i.changed_at, default=None)
     if last is None or last.closed is None:
         return None

@@ -50,7 +50,7 @@ class Approvals:
 
     def answer(self, answer: Answer) -> tuple[Reply, str]:
         """The decision and a sentence for the person. Never awaits."""
-        refused = self._may_not(answer.actor)
+        refused = self.refusal(answer.actor)
         if refused is not None:
             return refused
         worker = self._desk.worker(answer.incident)
@@ -82,8 +82,11 @@ class Approvals:
     def _answered(self, incident: Incident) -> bool:
         return self._first.get(incident.id) == incident.plans_made
 
-    def _may_not(self, actor: Actor) -> tuple[Reply, str] | None:
-        """Slack users are checked by user id and team id; the control socket lets in only its owner and root."""
+    def refusal(self, actor: Actor) -> tuple[Reply, str] | None:
+        """Why this person may not answer, if so.
+
+        Slack users are checked by user id and team id; the control socket lets in only its owner and root.
+        """
         if actor.via != "slack":
             return None
         if not self._slack.approvers:

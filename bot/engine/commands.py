@@ -34,6 +34,10 @@ class Commands:
 
     def repair(self, node_name: str, actor: Actor) -> tuple[bool, str, str]:
         node = next((n for n in self._world.workers() if n.metadata.name == node_name), None)
+        rests = next((w for w in self._desk.resting() if w.target.name == node_name), None)
+        if node is None and rests is not None:
+            # The RuntimeClass, which has no other door than this one where there is no Slack.
+            return self.pick(rests.incident.id, actor)
         if node is None:
             known = ", ".join(n.metadata.name for n in self._world.workers()) or "none"
             return False, f"{node_name} is not a worker that this bot may touch; those are: {known}", ""
@@ -42,6 +46,20 @@ class Commands:
             return False, f"An incident is held on {node_name}; `imsbot release {node_name}` comes first.", ""
         incident = self._desk.repair(target, actor)
         return True, f"Incident {incident} looks at {node_name}; nothing happens without an approval.", incident
+
+    def pick(self, incident_id: str, actor: Actor) -> tuple[bool, str, str]:
+        """A person wants to be asked about an incident that a sweep opened.
+
+        It changes nothing; still it is for those who may answer, who would have to look at the card.
+        """
+        if (refused := self._approvals.refusal(actor)) is not None:
+            return False, refused[1], incident_id
+        worker = self._desk.worker(incident_id)
+        if worker is None:
+            return False, f"Incident {incident_id} is not open any more; nothing happened.", incident_id
+        if not worker.pick(actor):
+            return False, f"Incident {incident_id} was picked already: it is {worker.incident.phase}.", incident_id
+        return True, f"Incident {incident_id} looks at {worker.target.name} and asks on its own card.", incident_id
 
     def release(self, node_name: str, actor: Actor) -> tuple[bool, str, str]:
         held = list(self._desk.held_on(node_name))

@@ -5,7 +5,6 @@ clicks cannot both be first. Storms and quiet rules block entry only; a worker t
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -14,14 +13,14 @@ import structlog
 
 from bot.core import entries as e
 from bot.core.endings import why_ended
-from bot.core.errors import BotError, JournalError
+from bot.core.errors import JournalError
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import fold
-from bot.core.model import Actor, Diagnosis, IncidentId, Plan, Sighting, Target, TargetKind
-from bot.core.quiet import Quiet, is_news, named_before, quiet_of
+from bot.core.model import Actor, IncidentId, Sighting, Target, TargetKind
+from bot.core.quiet import named_before, quiet_of
+from bot.engine.echoes import Echoes
 from bot.engine.gate import Gate
 from bot.engine.incident_ids import new_incident_id
-from bot.engine.look import Subject
 from bot.engine.parts import Parts
 from bot.engine.worker import Worker
 
@@ -29,12 +28,6 @@ log = structlog.get_logger(__name__)
 
 CRASH_PAUSE_S = 5.0
 """After a crash the worker is held and listens on, so that a person can release it."""
-
-QUIET_LOOK_S = 600.0
-"""At most one look in this time at a target that is quiet."""
-
-CONFIRM_S = 5.0
-"""News of a quiet target must last this long: a runtime that did not answer once is none."""
 
 LAST_WORD = timedelta(days=1)
 """How long after its end an incident's card is brought up to date by a start of the program."""
@@ -48,11 +41,9 @@ class Desk:
         self._closed: dict[IncidentId, Incident] = {}
         self._workers: dict[IncidentId, Worker] = {}
         self._tasks: dict[IncidentId, asyncio.Task[None]] = {}
-        self._echoes: dict[IncidentId, int] = defaultdict(int)
-        self._looked: dict[str, float] = {}
-        self._looks: set[asyncio.Task[None]] = set()
         self._gate = Gate(parts)
         parts.brake.on_change(self._tell_halt)
+        self._echoes = Echoes(parts, self._gate, self._past_of, self._begin_by_news)
         self._journal_lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # Start and end
@@ -87,20 +78,21 @@ class Desk:
         """No new command starts; a running one may end within `grace_s`, then its unit's own bound ends it."""
         for worker in self._workers.values():
             worker.stop()
-        tasks = [*self._tasks.values(), *self._looks]
+        tasks = [*self._tasks.values(), *self._echoes.looks]
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s)
         await self.kill()
 
     async def kill(self) -> None:
         """Drop everything at once, as SIGKILL would; the journal and the nodes know how to go on."""
-        tasks = [*self._tasks.values(), *self._looks]
+        tasks = [*self._tasks.values(), *self._echoes.looks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _employ(self, incident: Incident) -> Worker:
-        worker = Worker(self._parts, incident, self._taken)
+        worker = Worker(self._parts, incident, self)
+        worker.opened.set()
         self._workers[incident.id] = worker
         self._tasks[incident.id] = asyncio.create_task(self._work(worker), name=f"incident {incident.id}")
         return worker
@@ -167,9 +159,18 @@ class Desk:
     def _open_on(self, target: Target) -> Worker | None:
         return next((w for w in self._open if w.target.fingerprint == target.fingerprint), None)
 
-    def _taken(self) -> Mapping[str, IncidentId]:
-        """Node uid -> the open incident that has it."""
-        return {w.target.uid: w.incident.id for w in self._open if w.target.uid}
+    def taken(self) -> Mapping[str, IncidentId]:
+        """Node uid -> the open incident that has it. One that rests stands in nobody's way."""
+        return {w.target.uid: w.incident.id for w in self._open if w.target.uid and not w.incident.rests}
+
+    def claim(self, node: Target, claimant: Incident) -> bool:
+        """Whether the node is free for this incident; one that rests on it ends."""
+        if node.uid in self.taken():
+            return False
+        for worker in self.resting():
+            if worker.target.uid == node.uid:
+                worker.settle(f"Incident {claimant.id} takes {node.name} over for a job that waits.")
+        return True
 
     def _past_of(self, target: Target) -> list[Incident]:
         """Closed incidents of the target; for one that has yet to choose its node, also those that chose one."""
@@ -194,15 +195,41 @@ class Desk:
         known = [*([worker.incident] if worker else []), *self._past_of(target)]
         sighting = named_before(sighting, known)
         if worker is not None:
-            worker.tell(e.Sighted(at=worker.now(), sighting=sighting))
+            seen = e.Sighted(at=worker.now(), sighting=sighting)
+            if worker.incident.rests:
+                worker.rouse(seen)
+                self._stop(worker, target, sighting)
+            else:
+                worker.tell(seen)
             return worker.incident.id
         quiet = quiet_of(
             sighting.family, self._past_of(target), self._parts.clock.now(), self._parts.settings.limits
         )
         if quiet is not None:
-            self._count_quietly(target, sighting, quiet)
+            self._echoes.hear(target, sighting, quiet)
             return None
-        return self._begin(target, sighting, None)
+        return self._begin(target, sighting=sighting)
+
+    def _begin_by_news(self, target: Target, sighting: Sighting) -> None:
+        if self._open_on(target) is None:
+            self._begin(target, sighting=sighting)
+
+    async def drifted(self, target: Target, swept: e.Swept) -> IncidentId:
+        """A sweep found drift: the incident that it belongs to, opened *unasked* when there is none.
+
+        Its first entry is on disk when this returns. It counts for no storm, and a quiet end stays quiet.
+        """
+        if (worker := self._open_on(target)) is None:
+            now, limits = self._parts.clock.now(), self._parts.settings.limits
+            if (quiet := quiet_of(None, self._past_of(target), now, limits)) is not None:
+                return quiet.incident.id
+            worker = self._workers[self._begin(target, swept=swept)]
+        await worker.opened.wait()
+        return worker.incident.id
+
+    def resting(self) -> list[Worker]:
+        """Those of incidents that a sweep opened and that nobody has picked, nor a job needed, yet."""
+        return [worker for worker in self._open if worker.incident.rests]
 
     def review(self) -> None:
         """Called every second or so: who waits for an answer that nobody needs any more looks again."""
@@ -217,40 +244,17 @@ class Desk:
         chosen = (w for w in self._open if w.incident.chosen is not None)
         return next((w for w in chosen if w.incident.serves(target.name)), None)
 
-    def _count_quietly(self, target: Target, sighting: Sighting, quiet: Quiet) -> None:
-        old = quiet.incident
-        self._echoes[old.id] += 1
-        self._parts.cards.show(replace(old, echoes=self._echoes[old.id]))
-        now = self._parts.clock.monotonic()
-        if not quiet.look or now - self._looked.get(target.fingerprint, -QUIET_LOOK_S) < QUIET_LOOK_S:
-            return
-        self._looked[target.fingerprint] = now
-        look = asyncio.create_task(self._look_at_quiet(target, sighting, old))
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
-
-    async def _look_at_quiet(self, target: Target, sighting: Sighting, old: Incident) -> None:
-        if self._gate.tired(target, sighting.family, self._past_of(target)) is not None:
-            return
-        subject = Subject(old.id, target, (sighting,), self._parts.clock.now())
-        if not await self._shows_news(subject, old):
-            return
-        await self._parts.clock.sleep(CONFIRM_S)
-        if await self._shows_news(subject, old) and self._open_on(target) is None:
-            self._begin(target, sighting, None)
-
-    async def _shows_news(self, subject: Subject, old: Incident) -> bool:
-        try:
-            conclusion = await self._parts.looker.look(subject)
-        except BotError as error:
-            log.info("quiet target not readable", target=subject.target.name, error=str(error))
-            return False
-        return isinstance(conclusion, Plan | Diagnosis) and is_news(conclusion, old)
-
-    def _begin(self, target: Target, sighting: Sighting | None, actor: Actor | None) -> IncidentId:
-        incident_id = new_incident_id()
-        opened = e.Opened(at=self._parts.clock.now(), target=target, sighting=sighting, actor=actor)
-        worker = Worker(self._parts, fold(incident_id, [opened]), self._taken)
+    def _begin(
+        self,
+        target: Target,
+        *,
+        sighting: Sighting | None = None,
+        actor: Actor | None = None,
+        swept: e.Swept | None = None,
+    ) -> IncidentId:
+        incident_id, now = new_incident_id(), self._parts.clock.now()
+        opened = e.Opened(at=now, target=target, sighting=sighting, actor=actor, swept=swept)
+        worker = Worker(self._parts, fold(incident_id, [opened]), self)
         if sighting is not None:
             self._stop(worker, target, sighting)
         self._workers[incident_id] = worker
@@ -276,6 +280,7 @@ class Desk:
             self._lose(error)
             return
         worker.log(opened)
+        worker.opened.set()
         await self._work(worker)
 
     # People
@@ -284,13 +289,9 @@ class Desk:
         """A person asks for a repair: past quiet rules and storms, never past a plan's question."""
         worker = self._open_on(target)
         if worker is None:
-            return self._begin(target, None, actor)
-        if worker.incident.phase is Phase.UNASKED or worker.unasking:
-            worker.tell(e.Picked(at=worker.now(), actor=actor))
+            return self._begin(target, actor=actor)
+        worker.pick(actor)
         return worker.incident.id
 
     def held_on(self, node: str) -> Iterable[Worker]:
         return [w for w in self._open if w.incident.phase is Phase.HELD and w.incident.target.name == node]
-
-    def echoes(self) -> Mapping[IncidentId, int]:
-        return dict(self._echoes)

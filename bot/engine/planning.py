@@ -37,6 +37,16 @@ class Claims(Protocol):
         """Take it from this moment on; false when another incident has it. Decided without an await."""
 
 
+class NodeBook(Protocol):
+    """Which incident has which node (`desk.Desk`)."""
+
+    def taken(self) -> Mapping[str, IncidentId]:
+        """Node uid -> the incident that has the node."""
+
+    def claim(self, node: Target, claimant: Incident) -> bool:
+        """Whether the node is free for this incident. Decided without an await."""
+
+
 class Planning:
     def __init__(self, parts: Parts, owner: Owner, claims: Claims) -> None:
         self._parts = parts

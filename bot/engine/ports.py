@@ -16,6 +16,7 @@ from bot.core.incident import Incident
 from bot.core.model import CardRef, IncidentId, NodeRef, Target
 from bot.core.objects import Node, Observed
 from bot.core.pause import PauseRecord
+from bot.core.sweep import Bulletin, SweepRecord
 
 
 class Clock(Protocol):
@@ -42,6 +43,12 @@ class Journal(Protocol):
 
     async def read(self) -> Mapping[IncidentId, History]:
         """All entries in order. Raises JournalError for a damaged file."""
+
+    async def note_sweep(self, record: SweepRecord) -> None:
+        """As `append`, for what belongs to no incident."""
+
+    async def sweeps(self) -> Sequence[SweepRecord]:
+        """All of their records in order. Raises JournalError, also for one that this program does not know."""
 
 
 class Pauses(Protocol):
@@ -158,6 +165,9 @@ class Cards(Protocol):
 
         Raises UnreachableError.
         """
+
+    def show_digest(self, bulletin: Bulletin) -> None:
+        """Bring the digest card of the last sweep up to date in the background; `show` keeps its rows true."""
 
 
 class World(world.World, Protocol):

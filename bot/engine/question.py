@@ -25,6 +25,7 @@ class Question:
         self._planning = planning
         self._reviewed_s = float("-inf")
         self._must_review = False
+        self._settled = ""
         self._considered: frozenset[Family] = frozenset()
 
     def review(self) -> bool:
@@ -39,6 +40,10 @@ class Question:
         self._must_review = True
         return True
 
+    def settle(self, why: str) -> None:
+        """Nobody needs to be asked any more, where nobody has picked it meanwhile."""
+        self._settled = why
+
     @property
     def observed(self) -> tuple[str, ...]:
         """Who says now that this incident is only observed; what has begun is finished all the same."""
@@ -52,7 +57,10 @@ class Question:
 
     async def renew(self) -> bool:
         """Do what must be done before the next hop; whether there was anything."""
-        if self._must_review:
+        settled, self._settled = self._settled, ""
+        if settled and self._owner.incident.rests:
+            await self._owner.close(evidence=settled)
+        elif self._must_review:
             await self._review()
         elif self._must_look_again:
             await self._look_again()

@@ -8,6 +8,7 @@ from bot.core import entries as e
 from bot.core.errors import BotError, JournalError, TemporaryError
 from bot.core.incident import Incident
 from bot.core.model import CardRef
+from bot.core.sweep import Bulletin
 from bot.engine.brake import Brake
 from bot.engine.owner import Owner
 from bot.engine.ports import Cards
@@ -67,6 +68,9 @@ class CardsWithHalt:
 
     async def deliver(self, incident: Incident) -> CardRef | None:
         return await self._cards.deliver(self._with_halt(incident))
+
+    def show_digest(self, bulletin: Bulletin) -> None:
+        self._cards.show_digest(bulletin)
 
     def _with_halt(self, incident: Incident) -> Incident:
         return replace(incident, halt=self._brake.halt) if incident.open else incident

@@ -6,7 +6,7 @@ alike, so there is one path and not two.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -17,12 +17,12 @@ from bot.core import entries as e
 from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import Hop, advance, decide, reminder_at
 from bot.core.messages import NOT_BEGUN, Message, counts
-from bot.core.model import Diagnosis, Family, IncidentId, Plan, Target
+from bot.core.model import Actor, Diagnosis, Family, IncidentId, Plan, Target
 from bot.core.outcome import closing
 from bot.core.plan import what_changed
 from bot.engine.look import Conclusion
 from bot.engine.parts import Parts
-from bot.engine.planning import Planning
+from bot.engine.planning import NodeBook, Planning
 from bot.engine.question import Question
 from bot.engine.repair import Repair
 from bot.engine.telling import Telling
@@ -37,22 +37,25 @@ REST_S = 600.0
 
 
 class Worker:
-    def __init__(self, parts: Parts, incident: Incident, taken: Callable[[], Mapping[str, IncidentId]]) -> None:
-        """`taken`: node uid -> the incident that has the node."""
+    def __init__(self, parts: Parts, incident: Incident, nodes: NodeBook) -> None:
         self.incident = incident
         self.target = incident.target
         """Of the incident, or the node that it is just choosing."""
-        self.taken = taken
+        self.opened = asyncio.Event()
+        """Set when its first entry is on disk."""
         self.stopping = False
         self.unasking = False
         """Its question is being taken back: no answer counts any more."""
         self._parts = parts
+        self._nodes = nodes
         self._repair = Repair(parts, self)
         self._planning = Planning(parts, self, self)
         self._question = Question(parts, self, self._planning)
         self._telling = Telling(parts.cards, self)
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         """`None` only wakes the worker."""
+        self._picked = False
+        self._roused: set[Family] = set()
         self._anchor = (incident.changed_at, parts.clock.monotonic())
 
     def tell(self, message: Message) -> None:
@@ -61,21 +64,44 @@ class Worker:
 
     def claim(self, node: Target) -> bool:
         """See `planning.Claims`."""
-        if node.uid in self.taken():
+        if not self._nodes.claim(node, self.incident):
             return False
         self.target = node
         return True
+
+    def taken(self) -> Mapping[str, IncidentId]:
+        """See `planning.Claims`."""
+        return self._nodes.taken()
 
     def in_storm(self, family: Family) -> bool:
         """Whether a storm of this family takes the question back: nobody has answered it, or asked for it."""
         i = self.incident
         asked_for = i.requested_by is not None or i.chosen is not None or i.answer is not None
-        return i.phase in NOT_BEGUN and family in i.families and i.target.node is not None and not asked_for
+        failed = (i.phase in NOT_BEGUN and family in i.families) or (i.rests and family in self._roused)
+        return failed and i.target.node is not None and not asked_for
+
+    def rouse(self, seen: e.Sighted) -> None:
+        """A job failed where this incident rests: it rests no more as soon as that is journaled."""
+        self._roused.add(seen.sighting.family)
+        self.tell(seen)
 
     def unask(self, message: e.Unasked) -> None:
         """Take the question back. An answer that came before this message still counts."""
         self.unasking = True
         self.tell(message)
+
+    def pick(self, actor: Actor) -> bool:
+        """A person wants to be asked about an unasked incident. Whether this was the first to say so."""
+        if self._picked or not (self.incident.phase is Phase.UNASKED or self.unasking):
+            return False
+        self._picked = True
+        self.tell(e.Picked(at=self.now(), actor=actor))
+        return True
+
+    def settle(self, why: str) -> None:
+        """There is nothing to ask about any more: an incident that rests ends with these words."""
+        self._question.settle(why)
+        self._inbox.put_nowait(None)
 
     def review(self) -> None:
         """The watch says that nobody waits any more."""
@@ -145,6 +171,8 @@ class Worker:
     async def _take(self, message: Message | None) -> None:
         if isinstance(message, e.Unasked):
             self.unasking = False
+        if isinstance(message, e.Picked):
+            self._picked = False
         if message is not None and counts(message, self.incident):
             await self.record(message)
 

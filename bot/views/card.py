@@ -17,7 +17,7 @@ from bot.views.card_halt import halted
 from bot.views.card_plan import question
 from bot.views.card_progress import ending, held, steps, who
 from bot.views.thread import Post, thread_posts
-from bot.views.wording import duration, state_of
+from bot.views.wording import duration, reason_of, state_of
 
 APPROVE = "imsbot-approve"
 DENY = "imsbot-deny"
@@ -74,7 +74,7 @@ def render_card(incident: Incident) -> Card:
         *buttons,
         context(_footer(incident)),
     ]
-    text = m.plain(f"{headline} · {' + '.join(incident.families) or 'asked for by a person'}", 300)
+    text = m.plain(f"{headline} · {reason_of(incident)}", 300)
     return Card(text, tuple(blocks), tuple(thread_posts(incident)), bool(buttons))
 
 
@@ -109,7 +109,7 @@ def _summary(i: Incident) -> list[Block]:
     if i.requested_by is not None:
         who_and_where.append(f"*Asked for by*\n{m.plain(i.requested_by.user, 80)}")
     if not i.sightings:
-        return [fields(who_and_where)]
+        return [fields(who_and_where), *_drift(i)]
     last = i.sightings[-1]
     rule, pod = m.plain(last.rule, 60), m.plain(f"{last.namespace}/{last.name}", 150)
     return [
@@ -117,6 +117,13 @@ def _summary(i: Incident) -> list[Block]:
         section(m.code_block([last.message], 600)),
         context([f"rule {rule} · {last.kind} {pod}"]),
     ]
+
+
+def _drift(i: Incident) -> list[Block]:
+    if i.swept is None:
+        return []
+    lines = [f"{drift.kind}: {drift.detail}" for drift in i.swept.drifts]
+    return [section(m.code_block(lines, 900)), context([f"found by {m.plain(i.swept.sweep, 60)}"])]
 
 
 def _jobs(i: Incident) -> str:

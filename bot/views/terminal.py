@@ -13,7 +13,16 @@ from rich.text import Text
 from bot.core.incident import Incident, StepProgress
 from bot.core.model import Diagnosis, Plan
 from bot.core.pause import Halt, halt_text, way_out
-from bot.views.wording import BAD_OUTCOMES, STEP_MARKS, actor_name, duration, moment, state_of, step_time
+from bot.views.wording import (
+    BAD_OUTCOMES,
+    STEP_MARKS,
+    actor_name,
+    duration,
+    moment,
+    reason_of,
+    state_of,
+    step_time,
+)
 
 
 def incident_table(incidents: Iterable[Incident]) -> Table:
@@ -27,7 +36,7 @@ def incident_table(incidents: Iterable[Incident]) -> Table:
         table.add_row(
             i.id,
             i.target.name,
-            ", ".join(i.families) or "asked for by a person",
+            reason_of(i),
             state_of(i),
             moment(i.opened_at),
             moment(i.changed_at),
@@ -63,6 +72,8 @@ def _facts(i: Incident) -> Table:
         ("opened", moment(i.opened_at)),
     ]
     rows += [("seen", f"{s.family} on {s.kind} {s.namespace}/{s.name}: {s.message}") for s in i.sightings]
+    if i.swept is not None:
+        rows += [("drift", f"{drift.kind}: {drift.detail}") for drift in i.swept.drifts]
     if i.requested_by is not None:
         rows.append(("asked for by", actor_name(i.requested_by)))
     if i.chosen is not None:

@@ -33,6 +33,15 @@ STEP_MARKS = {StepState.WAITING: "·", StepState.RUNNING: "▶", StepState.DONE:
 BAD_OUTCOMES = frozenset(OutcomeKind) - {OutcomeKind.OK}
 
 
+def reason_of(incident: Incident) -> str:
+    """Why there is this incident: what failed, what a sweep found, or that a person asked."""
+    if incident.families:
+        return " + ".join(incident.families)
+    if incident.swept is not None:
+        return " + ".join(drift.kind for drift in incident.swept.drifts)
+    return "asked for by a person"
+
+
 def state_of(incident: Incident) -> str:
     if incident.observed:
         return "only observed"

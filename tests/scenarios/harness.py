@@ -5,10 +5,11 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bot.adapters.rules_files import load_rules
 from bot.core import entries as e
-from bot.core import pause
+from bot.core import pause, sweep
 from bot.core.entries import History
 from bot.core.errors import BotError, UnreachableError
 from bot.core.facts import NodeFacts
@@ -17,6 +18,7 @@ from bot.core.model import Actor, CardRef, Consent, Family, IncidentId, Mode, Si
 from bot.core.pause import PauseRecord
 from bot.core.rules import Rule, RuleSet
 from bot.core.settings import Settings
+from bot.core.sweep import Bulletin, SweepRecord
 from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.brake import Brake
 from bot.engine.commands import Commands
@@ -24,8 +26,11 @@ from bot.engine.desk import Desk
 from bot.engine.fleet import Fleet
 from bot.engine.look import Looker
 from bot.engine.parts import Parts
+from bot.engine.survey import Surveyor
+from bot.engine.sweeps import Sweeps
 from bot.engine.telling import CardsWithHalt
 from bot.views.card import render_card
+from bot.views.digest_card import render_digest
 from tests.scenarios.simulated import (
     Network,
     QuietWorld,
@@ -65,6 +70,7 @@ class MemoryJournal:
     killed: asyncio.Event = field(default_factory=asyncio.Event)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     paused: list[PauseRecord] = field(default_factory=list)
+    swept: list[SweepRecord] = field(default_factory=list)
     on_append: Callable[[int, e.Entry], None] = lambda number, entry: None
     """Called with each entry as soon as it is written."""
 
@@ -89,6 +95,22 @@ class MemoryJournal:
         if self.killed.is_set():
             await asyncio.Event().wait()
         self.paused.append(pause.decode(pause.encode(record)))
+
+    async def note_sweep(self, record: SweepRecord) -> None:
+        """Counted among the appends, so that a kill can fall on any of them."""
+        if self.killed.is_set():
+            await asyncio.Event().wait()
+        self.appends += 1
+        dies = self.appends == self.kill_at
+        if not (dies and self.kill_before):
+            self.swept.append(sweep.decode(sweep.encode(record)))
+        self.news.set()
+        if dies:
+            self.killed.set()
+            await asyncio.Event().wait()
+
+    async def sweeps(self) -> Sequence[SweepRecord]:
+        return list(self.swept)
 
     async def pauses(self) -> Sequence[PauseRecord]:
         return list(self.paused)
@@ -121,6 +143,8 @@ class PaperCards:
     """Cards as the last incident that each would show. Every state that a scenario reaches can be drawn."""
 
     last: dict[IncidentId, Incident] = field(default_factory=dict)
+    bulletin: Bulletin | None = None
+    """Of the last digest that was shown."""
     delivered: list[tuple[IncidentId, Phase]] = field(default_factory=list)
     down: bool = False
     slow_s: float = 0.0
@@ -132,6 +156,10 @@ class PaperCards:
             raise RuntimeError("cannot be rendered")
         render_card(incident)
         self.last[incident.id] = incident
+
+    def show_digest(self, bulletin: Bulletin) -> None:
+        render_digest(bulletin)
+        self.bulletin = bulletin
 
     async def deliver(self, incident: Incident) -> CardRef | None:
         if self.slow_s:
@@ -165,6 +193,10 @@ class Stage:
         self.approvals: dict[Family, Consent] = {}
         self.modes: dict[Family, Mode] = {}
         """What the site's rules say instead of ours."""
+        self.sweeping = False
+        """Whether this bot sweeps."""
+        self.fires_after: Callable[[datetime], datetime | None] = lambda moment: None
+        """Its schedule."""
 
     def _facts(self, raw: bytes) -> NodeFacts:
         return next(node for node in self.cluster.nodes if node.name == raw.decode()).facts()
@@ -207,14 +239,22 @@ class Stage:
             brake=brake,
         )
         desk = Desk(parts)
+        sweeps = Sweeps(parts, Surveyor(self.settings, self.cluster, looker, self.clock), desk)
         await desk.resume()
-        reading = asyncio.create_task(brake.run())
+        background = [asyncio.create_task(brake.run())]
+        if self.sweeping:
+            background.append(asyncio.create_task(self._sweep(sweeps)))
         try:
-            yield Engine(self, desk, brake)
+            yield Engine(self, desk, brake, sweeps)
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             await desk.kill()
+
+    async def _sweep(self, sweeps: Sweeps) -> None:
+        await sweeps.resume(self.fires_after)
+        await sweeps.run()
 
     def sighting(
         self, family: Family = Family.HANDLER_NOT_CONFIGURED, pod: str = "cray-ims-1-create-abcde"
@@ -241,10 +281,11 @@ class Stage:
 
 
 class Engine:
-    def __init__(self, stage: Stage, desk: Desk, brake: Brake) -> None:
+    def __init__(self, stage: Stage, desk: Desk, brake: Brake, sweeps: Sweeps) -> None:
         self.stage = stage
         self.desk = desk
         self.brake = brake
+        self.sweeps = sweeps
         self.approvals = Approvals(desk, brake, stage.settings.slack)
         self.commands = Commands(desk, self.approvals, QuietWorld(stage.clock, stage.cluster))  # type: ignore[arg-type]
 

@@ -184,6 +184,8 @@ class SimulatedCluster:
     applied: list[ClusterChange | CloseRecords] = field(default_factory=list)
     labelled: bool = True
     """Whether the healthy peers have the Kata label, and the hanging pod a node."""
+    class_there: bool = True
+    """The RuntimeClass kata-qemu."""
     pod_there: bool = True
     pod_started: bool = False
     """Whatever its node is like."""
@@ -223,6 +225,7 @@ class SimulatedCluster:
         return replace(
             samples.cluster(),
             node=node.api() if node else None,
+            runtime_class=samples.kata_class() if self.class_there else None,
             workers=(*(n.api() for n in self.nodes), *peers),
             pods_on_node=(samples.daemon("sonar", node.watcher),) if node and node.watcher else (),
             rescued=tuple(p for p in self.pods(node) if ("ims", p.metadata.name) in reads.pods),
@@ -336,6 +339,8 @@ class SimulatedShell:
         self._net.check()
         if self._net.slow_s:
             await asyncio.sleep(self._net.slow_s)
+        if self._node.name in self._net.hangs:
+            await asyncio.Event().wait()
         if self._node.unreadable:
             raise UnknownFactError(f"{self._node.name}: reading its facts ended by its own time bound on the node")
         return self._node.name.encode()
@@ -380,6 +385,8 @@ class Network:
     down: bool = False
     slow_s: float = 0.0
     """For the facts."""
+    hangs: set[str] = field(default_factory=set)
+    """Nodes that take a connection and never answer."""
     answer_s: float = 0.0
     """Between a command's begin and the news of it."""
 

@@ -49,7 +49,7 @@ class Sources:
     ssh_failures: Counts
     ready: Readiness
     last_sweep: Callable[[], datetime | None]
-    """When a sweep last read every node that it should have read."""
+    """When a sweep last ended."""
     monotonic: Callable[[], float]
 
 
@@ -91,7 +91,7 @@ class Metrics(Collector):
         )
         swept = self._sources.last_sweep()
         if swept is not None:
-            what = "When a sweep last read every node that it should have read."
+            what = "When a sweep last ended."
             yield _gauge("imsbot_sweep_last_success_timestamp_seconds", what, swept.timestamp())
 
     def _ready(self) -> Metric:

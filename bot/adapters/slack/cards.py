@@ -3,26 +3,27 @@
 `show` only remembers that a card is out of date; one task sends, at most one edit per card in a few seconds and a
 bounded number per minute in all, cards that lose their buttons and ended incidents first. `deliver` is for what
 must be seen before going on: it returns when Slack has confirmed. A card whose post was not journaled is found
-again by its metadata. Incidents of a storm share one card; it is made here, of what `show` says of each of them.
+again by its metadata. Incidents of a storm or of a sweep share a card (`groups`), which only `show` brings.
 """
 
 import asyncio
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
 from bot.adapters.slack.api import GoneError, PostLostError, RefusedCardError, SlackApi
+from bot.adapters.slack.groups import GroupCard, Groups
 from bot.adapters.slack.health import Health
 from bot.adapters.slack.threads import SlackThreads
 from bot.core.errors import BotError, InputError, TemporaryError, UnreachableError
 from bot.core.incident import Incident
-from bot.core.model import CardRef, IncidentId
+from bot.core.model import CardRef
 from bot.core.settings import Slack
+from bot.core.sweep import Bulletin
 from bot.views.card import Card, render_card
 from bot.views.short_card import short_card
-from bot.views.storm_card import render_storm
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +39,10 @@ POST_INTERVAL_S = 1.0
 
 @dataclass(slots=True)
 class _CardState:
-    """One card: an incident's, or a storm's."""
+    """One card: an incident's, or one that several share."""
 
     subject: str
-    """Incident id or storm's name: what its metadata says."""
+    """Incident id, or name of the group: what its metadata says."""
     since: datetime
     card: Card
     ref: CardRef | None = None
@@ -73,16 +74,16 @@ class SlackCards:
         self._threads = SlackThreads(api, post_interval_s)
         self.health = Health()
         self._cards: dict[str, _CardState] = {}
-        self._storms: dict[str, dict[IncidentId, Incident]] = defaultdict(dict)
+        self._groups = Groups()
         self._dirty: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._edits: deque[float] = deque()
         self._limited_until = float("-inf")
 
-    def is_card(self, incident: IncidentId, here: CardRef) -> bool:
-        """Whether that message is this incident's card. While its post is under way, any of our channel may be:
-        a person can be faster than Slack's reply to us."""
-        state = self._cards.get(incident)
+    def is_card(self, subject: str, here: CardRef) -> bool:
+        """Whether that message is the card of this incident or group. While its post is under way, any of our
+        channel may be: a person can be faster than Slack's reply to us."""
+        state = self._cards.get(subject)
         if state is None:
             return False
         return state.ref == here or (state.ref is None and state.posting and here.channel == self._channel)
@@ -92,8 +93,12 @@ class SlackCards:
         state = self._state(incident)
         state.wanted = state.wanted or (incident.speaks and not incident.open)
         self._out_of_date(state)
-        if incident.storm:
-            self._show_storm(incident)
+        for shared in self._groups.hear(incident):
+            self._show_group(shared)
+
+    def show_digest(self, bulletin: Bulletin) -> None:
+        """See `engine.ports.Cards`."""
+        self._show_group(self._groups.digest(bulletin))
 
     async def deliver(self, incident: Incident) -> CardRef | None:
         """Raises TemporaryError while Slack is down, limits us, or refuses our token, scopes or channel."""
@@ -138,15 +143,10 @@ class SlackCards:
         state.ref = state.ref or incident.card
         return state
 
-    def _show_storm(self, incident: Incident) -> None:
-        members = self._storms[incident.storm]
-        members[incident.id] = incident
-        card = render_storm(list(members.values()))
-        since = min(member.opened_at for member in members.values())
-        state = self._cards.get(incident.storm)
-        if state is None:
-            state = self._cards[incident.storm] = _CardState(incident.storm, since, card, wanted=True)
-        state.card, state.since = card, since
+    def _show_group(self, shared: GroupCard) -> None:
+        name = shared.subject
+        state = self._cards.setdefault(name, _CardState(name, shared.since, shared.card, wanted=True))
+        state.card, state.since = shared.card, shared.since
         self._out_of_date(state)
 
     def _out_of_date(self, state: _CardState) -> None:

@@ -25,9 +25,10 @@ from bot.adapters.slack.api import SlackApi
 from bot.adapters.slack.health import Health
 from bot.adapters.slack.people import People
 from bot.core.errors import BotError, TemporaryError, UnreachableError
-from bot.core.model import Actor, CardRef, IncidentId
+from bot.core.model import Actor, CardRef
 from bot.core.settings import Slack
 from bot.views.card import APPROVE, DENY, ButtonValue
+from bot.views.digest_card import PICK, PickValue
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,11 @@ RETRY_S = 15.0
 OnAnswer = Callable[[ButtonValue, bool, Actor], tuple[bool, str]]
 """(button, approve, who) -> (taken, a sentence for the person). Must not await."""
 
-IsCard = Callable[[IncidentId, CardRef], bool]
+OnPick = Callable[[PickValue, Actor], tuple[bool, str]]
+"""The same, for a row of a digest card."""
+
+IsCard = Callable[[str, CardRef], bool]
+"""Whether a message is the card of that incident or group."""
 
 
 class _Named(Struct, frozen=True):
@@ -78,6 +83,7 @@ class SlackSocket:
         app_token: str,
         settings: Slack,
         on_answer: OnAnswer,
+        on_pick: OnPick,
         is_card: IsCard,
         *,
         stuck_s: float = 60.0,
@@ -87,6 +93,7 @@ class SlackSocket:
         self._api = api
         self._app_token = app_token
         self._on_answer = on_answer
+        self._on_pick = on_pick
         self._is_card = is_card
         self._people = People(api, settings.approvers)
         self._stuck_s = stuck_s
@@ -163,25 +170,28 @@ class SlackSocket:
             log.warning("click not understood", envelope=request.envelope_id, error=str(error))
             return None
         pressed = click.actions[0] if len(click.actions) == 1 else _Pressed()
-        if click.type != "block_actions" or pressed.action_id not in {APPROVE, DENY}:
+        if click.type != "block_actions" or pressed.action_id not in {APPROVE, DENY, PICK}:
             return None
         taken, sentence = self._judge(click, pressed, request.envelope_id)
         log.info("click", user=click.user.id, action=pressed.action_id, taken=taken, said=sentence)
         return None if taken else (click, sentence)
 
     def _judge(self, click: Click, pressed: _Pressed, envelope: str) -> tuple[bool, str]:
+        kind: type[ButtonValue | PickValue] = PickValue if pressed.action_id == PICK else ButtonValue
         try:
-            button = msgspec.json.decode(pressed.value, type=ButtonValue)
+            button = msgspec.json.decode(pressed.value, type=kind)
         except msgspec.MsgspecError:
             return False, "This button is not one of this bot's. Nothing happened."
         here = CardRef(click.container.channel_id, click.container.message_ts)
-        if not self._is_card(IncidentId(button.incident), here):
+        if not self._is_card(button.digest if isinstance(button, PickValue) else button.incident, here):
             return False, "This is not the card of that incident. Nothing happened."
         if objection := self._people.objection(click.user.id):
             return False, objection
         team = click.user.team_id or (click.team.id if click.team else "")
         evidence = f"action_ts={pressed.action_ts} message_ts={here.ts} envelope={envelope}"
         actor = Actor(via="slack", user=click.user.id, team=team, evidence=evidence)
+        if isinstance(button, PickValue):
+            return self._on_pick(button, actor)
         return self._on_answer(button, pressed.action_id == APPROVE, actor)
 
     async def _whisper(self, click: Click, sentence: str) -> None:

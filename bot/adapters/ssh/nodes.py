@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot.adapters.ssh.connection import Connection
-from bot.adapters.ssh.failures import no_failures
+from bot.adapters.ssh.failures import Failures, no_failures
 from bot.adapters.ssh.request import STATE_DIR
 from bot.adapters.ssh.shell import SshShell
 from bot.adapters.ssh.trust import Address
@@ -29,11 +29,19 @@ class _Shared:
 
 
 class SshNodes:
-    def __init__(self, settings: Ssh, resolve: Resolve, *, state_dir: str = STATE_DIR) -> None:
+    def __init__(
+        self,
+        settings: Ssh,
+        resolve: Resolve,
+        *,
+        state_dir: str = STATE_DIR,
+        failures: Failures | None = None,
+    ) -> None:
+        """`failures`: where they are counted, when not here alone."""
         self._settings = settings
         self._resolve = resolve
         self._state_dir = state_dir
-        self.failures = no_failures()
+        self.failures = no_failures() if failures is None else failures
         self._connects = asyncio.Semaphore(settings.max_connects)
         self._shared: dict[str, _Shared] = {}
 

@@ -11,6 +11,7 @@ All of it is compared, not a list of keys: the same binary printed both, so what
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from bot.core.containerd.diff import MASK, is_secret
@@ -57,8 +58,12 @@ class Dump:
     runtimes: Mapping[str, Any]
 
 
+@lru_cache(maxsize=4)
 def parse_dump(text: str) -> Dump:
-    """Raises `UnknownFactError` for output that is not a dump of a known schema: unknown is not absent."""
+    """Remembered, because the nodes of a sweep mostly say the same.
+
+    Raises `UnknownFactError` for output that is not a dump of a known schema: unknown is not absent.
+    """
     try:
         document = read(text.encode())
     except (CannotMergeError, UnicodeEncodeError) as error:

@@ -7,13 +7,15 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bot.adapters.journal_sqlite import SqliteJournal, read_contents, read_journal
+from bot.adapters.journal_sqlite import SqliteJournal, read_contents, read_journal, read_sweeps
 from bot.core import entries as e
+from bot.core import sweep as s
 from bot.core.errors import JournalError
 from bot.core.model import Actor, IncidentId, Target, TargetKind
 from bot.core.pause import Door, Paused, Resumed, encode
@@ -177,3 +179,39 @@ async def test_a_pause_that_is_not_known_may_hold_so_the_bot_does_not_start(
     async with SqliteJournal(path) as journal:
         with pytest.raises(JournalError, match="pause 1 is not known"):
             await journal.pauses()
+
+
+async def test_sweeps_come_back_in_order_and_are_read_without_a_lock(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    assert () == tuple(read_sweeps(path)), "no journal yet"
+    begun = s.Begun(at=NOW, sweep="sweep-1", nodes=("ncn-w001",))
+    ended = s.Ended(at=NOW, sweep="sweep-1", rows=(), fine=1)
+    async with SqliteJournal(path) as journal:
+        await journal.note_sweep(begun)
+        await journal.note_sweep(ended)
+        assert [begun, ended] == list(read_sweeps(path))
+    async with SqliteJournal(path) as journal:
+        assert [begun, ended] == list(await journal.sweeps())
+
+
+async def test_a_journal_of_before_there_were_sweeps_gets_their_table(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE sweeps")
+    assert [] == list(read_sweeps(path))
+    async with SqliteJournal(path) as journal:
+        await journal.note_sweep(s.Scheduled(at=NOW))
+        assert [s.Scheduled(at=NOW)] == list(await journal.sweeps())
+
+
+async def test_an_unknown_record_of_a_sweep_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with SqliteJournal(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute('INSERT INTO sweeps (format, record) VALUES (1, \'{"entry":"from-the-future"}\')')
+        connection.commit()
+    with pytest.raises(JournalError, match="sweep record 1 is not known to this program"):
+        read_sweeps(path)

@@ -3,13 +3,18 @@
 from datetime import UTC, datetime, timedelta
 
 from bot.core import entries as e
+from bot.core.drift import Drift, DriftKind, Row
 from bot.core.incident import Incident
 from bot.core.lifecycle import advance, fold
-from bot.core.model import CardRef, IncidentId, Result
+from bot.core.model import CardRef, IncidentId, Result, Target, TargetKind
+from bot.core.sweep import Bulletin, Ended
 from tests.unit.core.samples import NODE, PERSON, plan, sighting
 
 NOW = datetime.now(UTC)
 """Slack stamps its messages by the real clock, and cards are looked for from the incident's beginning on."""
+
+
+DRIFTS = (Drift(DriftKind.LINK_BROKEN, "containerd finds no executable containerd-shim-kata-qemu-v2"),)
 
 
 def opened(incident: str = "abcdefgh") -> Incident:
@@ -37,6 +42,20 @@ def closed(found: Incident, result: Result = Result.DENIED) -> Incident:
 
 def unasked(incident: str, storm: str) -> Incident:
     return advance(opened(incident), e.Unasked(at=NOW, why="many nodes at once", storm=storm))
+
+
+def bulletin(**incidents: Incident) -> Bulletin:
+    """The digest of one sweep, with a row for each of the incidents, or for one that rests."""
+    known = incidents or {"abcdefgh": resting("abcdefgh")}
+    rows = tuple(Row(i.target, DRIFTS, would=("link it",), incident=key) for key, i in known.items())
+    end = Ended(at=NOW, sweep="sweep-1", rows=rows, fine=3, digest="sweep-1", since=NOW, news=())
+    return Bulletin(end, known)
+
+
+def resting(incident: str) -> Incident:
+    target = Target(TargetKind.NODE, f"ncn-{incident}", incident)
+    opened = e.Opened(at=NOW, target=target, sighting=None, swept=e.Swept("sweep-1", "sweep-1", DRIFTS))
+    return fold(IncidentId(incident), [opened])
 
 
 def digest_of(found: Incident):

@@ -7,11 +7,24 @@ import pytest
 
 from bot.adapters.slack.api import SlackApi
 from bot.adapters.slack.cards import SlackCards
+from bot.core import entries as e
 from bot.core.errors import InputError, TemporaryError, UnreachableError
+from bot.core.lifecycle import advance
 from bot.core.model import CardRef, IncidentId, Result
 from tests.adapters.slack.conftest import MakeCards
-from tests.adapters.slack.incidents import answered, asked, closed, opened, planned, unasked
+from tests.adapters.slack.incidents import (
+    NOW,
+    answered,
+    asked,
+    bulletin,
+    closed,
+    opened,
+    planned,
+    resting,
+    unasked,
+)
 from tests.sandbox.slack import Message, SlackServer
+from tests.unit.core.samples import PERSON
 
 WAIT_S = 5.0
 
@@ -258,6 +271,23 @@ async def test_incidents_of_a_storm_share_one_card_over_a_restart(
         restarted.show(unasked(name, "the-storm"))
     await slack.wait_for(showing("on 3 nodes"), WAIT_S)
     assert 1 == len(slack.messages())
+
+
+async def test_a_digest_is_one_card_whose_rows_move_with_their_incidents_over_a_restart(
+    slack: SlackServer, make_cards: MakeCards
+) -> None:
+    rests = {name: resting(name) for name in ("drift111", "drift222")}
+    make_cards().show_digest(bulletin(**rests))
+    await slack.wait_for(showing("2 targets drifted"), WAIT_S)
+    restarted = make_cards()
+    for incident in rests.values():
+        restarted.show(incident)
+    restarted.show_digest(bulletin(**rests))
+    picked = advance(rests["drift111"], e.Picked(at=NOW, actor=PERSON))
+    restarted.show(picked)
+    await slack.wait_for(showing(f"picked by {PERSON.user}"), WAIT_S)
+    assert 1 == len(slack.messages())
+    assert 1 == len(list(slack.messages()[0].buttons())), "the other one can still be picked"
 
 
 async def test_a_click_may_come_before_slack_has_confirmed_the_post(slack: SlackServer, cards: SlackCards) -> None:

@@ -15,8 +15,9 @@ from bot.adapters.slack.socket import SlackSocket
 from bot.core.errors import InputError, UnreachableError
 from bot.core.model import Actor
 from bot.views.card import APPROVE, DENY, ButtonValue
+from bot.views.digest_card import PICK, PickValue
 from tests.adapters.slack.conftest import settings
-from tests.adapters.slack.incidents import planned
+from tests.adapters.slack.incidents import bulletin, planned
 from tests.sandbox.slack import (
     APPROVER,
     FORMER,
@@ -38,6 +39,7 @@ class Answers:
     """The engine's side: takes the first answer, refuses whoever is not one of two people."""
 
     taken: list[tuple[ButtonValue, bool, Actor]] = field(default_factory=list)
+    picked: list[tuple[PickValue, Actor]] = field(default_factory=list)
 
     def __call__(self, button: ButtonValue, approve: bool, actor: Actor) -> tuple[bool, str]:
         if actor.user not in {APPROVER.id, SECOND_APPROVER.id}:
@@ -46,6 +48,12 @@ class Answers:
             return False, "This was already answered."
         self.taken.append((button, approve, actor))
         return True, "Approved."
+
+    def pick(self, button: PickValue, actor: Actor) -> tuple[bool, str]:
+        if self.picked:
+            return False, "It was picked already."
+        self.picked.append((button, actor))
+        return True, "It asks on its own card."
 
 
 @dataclass
@@ -77,7 +85,14 @@ async def connect(slack: SlackServer, api: SlackApi, cards: SlackCards) -> Async
         assert ref is not None
         answers = Answers()
         socket = SlackSocket(
-            api, slack.app_token, settings(slack), answers, cards.is_card, stuck_s=stuck_s, retry_s=0.05
+            api,
+            slack.app_token,
+            settings(slack),
+            answers,
+            answers.pick,
+            cards.is_card,
+            stuck_s=stuck_s,
+            retry_s=0.05,
         )
         running.append(asyncio.create_task(socket.run()))
         await slack.wait_for(lambda s: s.sockets.connections, WAIT_S)
@@ -92,7 +107,7 @@ async def connect(slack: SlackServer, api: SlackApi, cards: SlackCards) -> Async
 
 @asynccontextmanager
 async def listening(slack: SlackServer, api: SlackApi, app_token: str) -> AsyncIterator[None]:
-    socket = SlackSocket(api, app_token, settings(slack), Answers(), lambda *_: True)
+    socket = SlackSocket(api, app_token, settings(slack), Answers(), Answers().pick, lambda *_: True)
     async with socket.listen():
         yield
 
@@ -320,3 +335,24 @@ async def test_a_slack_that_is_down_is_no_setup_error(slack: SlackServer, api: S
     with pytest.raises(UnreachableError):
         async with listening(slack, api, slack.app_token):
             pass
+
+
+async def test_a_row_of_a_digest_is_picked_once_and_only_from_that_card(
+    slack: SlackServer, cards: SlackCards, connect: Connect
+) -> None:
+    desk = await connect()
+    cards.show_digest(bulletin())
+    card = await slack.wait_for(lambda s: next((m for m in s.messages() if "drifted" in m.text), None), WAIT_S)
+    (button,) = card.buttons()
+    click = await slack.click(card.ts, PICK, user=APPROVER)
+    assert Outcome.ACKNOWLEDGED is click.outcome
+    ((picked, actor),) = desk.answers.picked
+    assert (PickValue("sweep-1", "abcdefgh"), APPROVER.id) == (picked, actor.user)
+    assert f"message_ts={card.ts}" in actor.evidence
+    await slack.click(card.ts, PICK, user=SECOND_APPROVER)
+    assert "It was picked already." == await desk.told(SECOND_APPROVER)
+    desk.answers.picked.clear()
+    elsewhere = payload(desk, actions=[{"action_id": PICK, "value": button.value, "action_ts": "1.1"}])
+    await slack.sockets.deliver("e1", elsewhere)
+    assert "This is not the card of that incident. Nothing happened." == await desk.told(APPROVER)
+    assert [] == desk.answers.picked

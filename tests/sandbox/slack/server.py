@@ -117,16 +117,23 @@ class SlackServer:
             raise TimeoutError(f"not seen in Slack within {timeout_s} s; the channel shows\n{shown}") from None
 
     async def click(
-        self, message_ts: str, action_id: str, *, user: User = APPROVER, channel: ChannelId | None = None
+        self,
+        message_ts: str,
+        action_id: str,
+        *,
+        user: User = APPROVER,
+        channel: ChannelId | None = None,
+        block_id: str | None = None,
     ) -> Click:
-        """Press a button as `user`; returns when the app has acknowledged it, or Slack has lost patience.
+        """Press a button as `user`, of that block where several have it.
 
+        Returns when the app has acknowledged it, or Slack has lost patience.
         Raises LookupError when there is no such message, or no such button on it now.
         """
         message = self.workspace.find(channel or self.channel, Ts(message_ts))
         if message is None:
             raise LookupError(f"no message {message_ts} in {channel or self.channel}")
-        return await self._press(message, message.button(action_id), user)
+        return await self._press(message, message.button(action_id, block_id), user)
 
     def say(self, user: User, text: str, *, thread_ts: Ts | None = None) -> Message:
         """Post as a person, as if typed into the page's composer."""

@@ -1,0 +1,159 @@
+"""The service's sweeps: by the clock or when a person asks, one at a time, remembered in the journal.
+
+A sweep feeds hop 3 of design.md 4.1 and never hop 7: it opens incidents *unasked*, and people pick from its digest
+card. Timers and people only enqueue. The end of a sweep is journaled after every incident that it opened is on
+disk; one without an end is done again at the next start, and meets what is open already.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from bot.core import sweep as s
+from bot.core.drift import Row, State
+from bot.core.entries import Swept
+from bot.core.errors import BotError, JournalError
+from bot.core.mode import why_observed
+from bot.core.model import Actor
+from bot.engine.desk import Desk
+from bot.engine.incident_ids import new_incident_id
+from bot.engine.parts import Parts
+from bot.engine.survey import Scope, Surveyor
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S = 60.0
+"""How soon a sweep begins anew when the API could not be read."""
+
+TRIES = 10
+
+FOUND_FINE = "A later sweep found it as it should be."
+
+
+class Sweeps:
+    def __init__(self, parts: Parts, surveyor: Surveyor, desk: Desk) -> None:
+        self._parts = parts
+        self._surveyor = surveyor
+        self._desk = desk
+        self._memory = s.Memory()
+        self._asked: list[Actor | None] = []
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+
+    @property
+    def memory(self) -> s.Memory:
+        return self._memory
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the last sweep ended."""
+        return self._memory.last.at if self._memory.last is not None else None
+
+    async def resume(self, fires_after: Callable[[datetime], datetime | None]) -> None:
+        """Read the journal, show the last digest, and enqueue a sweep that is owed. Raises JournalError.
+
+        `fires_after`: see `core.sweep.is_due`.
+        """
+        self._memory = s.fold(await self._parts.journal.sweeps())
+        now = self._parts.clock.now()
+        if self._memory.since is None:
+            await self._record(s.Scheduled(at=now))
+        self._show()
+        if s.is_due(self._memory, now, fires_after, self._parts.settings.sweep.grace_s):
+            log.info("a sweep is owed", since=str(self._memory.since))
+            self.ask(None)
+
+    def ask(self, actor: Actor | None) -> None:
+        """Enqueue a sweep; those that wait for the same moment are one."""
+        self._asked.append(actor)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """One sweep after another, until cancelled. Raises JournalError."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            actor, self._asked = next((a for a in self._asked if a is not None), None), []
+            try:
+                await self._sweep(await self._scope(), actor)
+            except JournalError:
+                raise
+            except BotError as error:
+                log.error("no sweep", error=str(error))
+
+    async def forget(self, node: str, actor: Actor) -> bool:
+        """That it was expected once counts no more, and nobody is asked about its drift.
+
+        Whether it was expected at all. Raises JournalError.
+        """
+        if node not in self._memory.expected:
+            return False
+        await self._record(s.Forgotten(at=self._parts.clock.now(), node=node, actor=actor))
+        for worker in self._desk.resting():
+            if worker.target.name == node:
+                worker.settle(f"{actor.user} said that {node} is not expected to run Kata any more.")
+        return True
+
+    async def _scope(self) -> Scope:
+        """Raises BotError when the API cannot be read for too long."""
+        for _ in range(TRIES - 1):
+            try:
+                return await self._surveyor.scope(self._memory.expected)
+            except JournalError:
+                raise
+            except BotError as error:
+                log.warning("the sweep cannot begin yet", error=str(error))
+                await self._parts.clock.sleep(AGAIN_S)
+        return await self._surveyor.scope(self._memory.expected)
+
+    async def _sweep(self, scope: Scope, actor: Actor | None) -> None:
+        now, running = self._parts.clock.now(), self._memory.running
+        name = running.sweep if running is not None else f"sweep-{new_incident_id()}"
+        await self._record(s.Begun(at=now, sweep=name, nodes=scope.expected.names, actor=actor))
+        log.info("sweep begun", sweep=name, nodes=len(scope.expected.names))
+        rows = await self._surveyor.survey(scope)
+        draft = s.ended(self._parts.clock.now(), name, rows, self._memory.last)
+        told = [await self._with_incident(row, name, draft.digest) for row in draft.rows]
+        end = msgspec.structs.replace(draft, at=self._parts.clock.now(), rows=tuple(told))
+        self._settle(rows)
+        await self._record(end)
+        self._show()
+        unreadable = sum(row.state is State.UNREADABLE for row in told)
+        log.info("sweep ended", sweep=name, fine=end.fine, drift=len(end.drift), unreadable=unreadable)
+
+    async def _with_incident(self, row: Row, sweep: str, digest: str) -> Row:
+        if row.state is not State.DRIFT or not row.proposes:
+            return row
+        incident = await self._desk.drifted(row.target, Swept(sweep, digest, row.drifts))
+        return msgspec.structs.replace(row, incident=incident)
+
+    def _settle(self, rows: Sequence[Row]) -> None:
+        """Incidents of earlier sweeps whose target does not drift any more, or is not expected, end."""
+        seen = {row.target.fingerprint: row for row in rows}
+        for worker in self._desk.resting():
+            row = seen.get(worker.target.fingerprint)
+            if row is None:
+                worker.settle(f"{worker.target.name} is not expected to run Kata any more.")
+            elif row.state is State.FINE:
+                worker.settle(FOUND_FINE)
+
+    async def _record(self, record: s.SweepRecord) -> None:
+        """One at a time, so that memory and journal have the same order."""
+        async with self._writing:
+            await self._parts.journal.note_sweep(record)
+            self._memory = s.advance(self._memory, record)
+
+    def _show(self) -> None:
+        end = self._memory.last
+        if end is None or not end.digest:
+            return
+        found = {row.incident: self._desk.find(row.incident) for row in end.rows if row.incident}
+        incidents = {key: incident for key, incident in found.items() if incident is not None}
+        self._parts.cards.show_digest(s.Bulletin(end, incidents, self._observed(end)))
+
+    def _observed(self, end: s.Ended) -> frozenset[str]:
+        settings, rules = self._parts.settings, self._parts.rules
+        return frozenset(row.target.name for row in end.drift if why_observed(settings, rules, (), row.target))
