@@ -44,6 +44,9 @@ log = structlog.get_logger(__name__)
 ROUND_S = 0.5
 """At least this long between two rounds of facts of a waiting step."""
 
+KEPT_S = 1.0
+"""How old facts may be that a second step is asked with."""
+
 COLLECT_MARGIN_S = 30.0
 """Beyond a unit's own bound: the node's clock is not ours, and systemd needs a moment to end it."""
 
@@ -89,6 +92,7 @@ class Runner:
         self._shell = shell
         self._epoch = epoch
         self._reconnect_s = reconnect_s
+        self._kept: tuple[Facts, float] | None = None
 
     async def run(self) -> None:
         """Returns when every moving step is done, or when an abort is asked for while the plan runs.
@@ -120,7 +124,7 @@ class Runner:
             await self._owner.record(e.StepBegan(at=self._owner.now(), name=name, undo=self._undoing))
             return
         step = decode(progress.planned)
-        facts = await self._gather(self._shell, step.needs_node, progress)
+        facts = self._kept_for(step, progress) or await self._gather(self._shell, step.needs_node, progress)
         action = step.next(replace(facts, outcomes=outcomes_by_key(progress)))
         if isinstance(action, Run | Api):
             await self._heed_brake(step, progress)
@@ -131,6 +135,14 @@ class Runner:
             if not step.aftercare:
                 raise
             await self._end_step(name, Done(failed.failure.why, Verdict.INCONCLUSIVE))
+
+    def _kept_for(self, step: Step, progress: StepProgress) -> Facts | None:
+        """The facts on which the step before has just ended: nothing was done since, so they serve as well."""
+        kept, self._kept = self._kept, None
+        if kept is None or self._clock.monotonic() - kept[1] > KEPT_S or (step.needs_node and not kept[0].node):
+            return None
+        node = kept[0].node if step.needs_node else None
+        return replace(kept[0], now=self._owner.now(), began=progress.began or kept[0].began, node=node)
 
     async def _end_step(self, name: str, done: Done) -> None:
         await self._owner.record(
@@ -147,6 +159,7 @@ class Runner:
     async def _do(self, name: str, progress: StepProgress, action: Action, facts: Facts) -> None:
         match action:
             case Done():
+                self._kept = facts, self._clock.monotonic()
                 await self._end_step(name, action)
             case Fail():
                 raise StepFailed(name, action)

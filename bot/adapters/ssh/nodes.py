@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bot.adapters.ssh.connection import Connection
 from bot.adapters.ssh.failures import Failures, no_failures
 from bot.adapters.ssh.request import STATE_DIR
-from bot.adapters.ssh.shell import SshShell
+from bot.adapters.ssh.shell import LINGER_S, SshShell
 from bot.adapters.ssh.trust import Address
 from bot.core.errors import InputError
 from bot.core.model import NodeRef
@@ -35,12 +35,14 @@ class SshNodes:
         resolve: Resolve,
         *,
         state_dir: str = STATE_DIR,
+        linger_s: float = LINGER_S,
         failures: Failures | None = None,
     ) -> None:
         """`failures`: where they are counted, when not here alone."""
         self._settings = settings
         self._resolve = resolve
         self._state_dir = state_dir
+        self._linger_s = linger_s
         self.failures = no_failures() if failures is None else failures
         self._connects = asyncio.Semaphore(settings.max_connects)
         self._shared: dict[str, _Shared] = {}
@@ -57,7 +59,7 @@ class SshNodes:
             self._shared[node.name] = shared
         shared.users += 1
         try:
-            yield SshShell(shared.connection, self._settings, self._state_dir)
+            yield SshShell(shared.connection, self._settings, self._state_dir, self._linger_s)
         finally:
             shared.users -= 1
             if not shared.users:

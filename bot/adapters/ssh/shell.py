@@ -27,6 +27,8 @@ MAX_STDIN_BYTES = 256 * 1024
 COLLECT_TURN_S = 20.0
 """How long one question waits on the node for the end of a unit."""
 PAUSE_S = 1.0
+LINGER_S = 2.0
+"""How long the node waits for a unit that it has just started: asking again costs more than most units take."""
 
 _UNIT = re.compile(r"imsbot-[a-z0-9]+(-[a-z0-9]+)*")
 _END = "\n# the script ends here"
@@ -36,12 +38,15 @@ _NOT_WHOLE = 98
 
 
 class SshShell:
-    """One node. Use it from several tasks if need be; it holds no state but the connection."""
+    """One node. Use it from several tasks if need be; it holds the connection, and outcomes that came early."""
 
-    def __init__(self, connection: Connection, settings: Ssh, state_dir: str) -> None:
+    def __init__(self, connection: Connection, settings: Ssh, state_dir: str, linger_s: float = LINGER_S) -> None:
         self._connection = connection
         self._settings = settings
         self._state_dir = state_dir
+        self._linger_s = linger_s
+        self._ended: dict[str, Outcome] = {}
+        """Outcomes that came with the answer to `start`; final, as every outcome is."""
 
     @property
     def node(self) -> str:
@@ -88,7 +93,10 @@ class SshShell:
         if len(command.stdin.encode()) > MAX_STDIN_BYTES:
             raise InputError(f"{unit}: its standard input is longer than {MAX_STDIN_BYTES} bytes")
         spec = {"argv": command.argv, "timeout_s": command.timeout_s}
-        await self._ask("start", unit=_checked(unit), epoch=epoch, spec=spec, stdin=command.stdin)
+        handed = {"unit": _checked(unit), "epoch": epoch, "spec": spec, "stdin": command.stdin}
+        reply = await self._ask("start", linger_s=self._linger_s, waits_s=self._linger_s, **handed)
+        if reply.state == "ended" and (outcome := _outcome(reply)) is not None:
+            self._ended[unit] = outcome
 
     async def collect(self, unit: str, timeout_s: float) -> Outcome | None:
         """See `NodeShell`. After `None` the name is closed: a start still on its way does nothing.
@@ -97,6 +105,8 @@ class SshShell:
         at once.
         """
         _checked(unit)
+        if (told := self._ended.pop(unit, None)) is not None:
+            return told
         why = "the node has not answered yet"
         cause: TemporaryError | None = None
         loop = asyncio.get_running_loop()

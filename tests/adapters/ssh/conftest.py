@@ -26,8 +26,8 @@ async def unresolvable(node: NodeRef) -> str:
     raise AssertionError(f"{node.name} has a configured address")
 
 
-def nodes_of(settings: Ssh, state_dir: Path | None = None) -> SshNodes:
-    return SshNodes(settings, unresolvable, state_dir=str(state_dir or "/nonexistent"))
+def nodes_of(settings: Ssh, state_dir: Path | None = None, *, linger_s: float = 0.0) -> SshNodes:
+    return SshNodes(settings, unresolvable, state_dir=str(state_dir or "/nonexistent"), linger_s=linger_s)
 
 
 __all__ = ["NODE", "Connection", "nodes_of", "unresolvable"]

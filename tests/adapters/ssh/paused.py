@@ -75,8 +75,9 @@ class PausedNode:
         )
 
     @asynccontextmanager
-    async def shell(self, **changes: object) -> AsyncIterator[SshShell]:
-        async with nodes_of(self.sshd.settings(NODE.name, **changes), self.state).shell(NODE) as shell:
+    async def shell(self, *, linger_s: float = 0.0, **changes: object) -> AsyncIterator[SshShell]:
+        settings = self.sshd.settings(NODE.name, **changes)
+        async with nodes_of(settings, self.state, linger_s=linger_s).shell(NODE) as shell:
             yield shell
 
 

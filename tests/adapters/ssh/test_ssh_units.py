@@ -33,6 +33,26 @@ async def test_exit_code_and_both_streams_are_kept(tmp_path: Path) -> None:
         assert outcome == Outcome(OutcomeKind.FAILED, 3, "out\nerr")
 
 
+async def test_a_unit_that_ends_at_once_is_told_with_the_answer_to_its_start(tmp_path: Path) -> None:
+    async with paused_node(tmp_path) as node, node.shell(linger_s=20) as shell:
+        epoch = await shell.mint_epoch(0, "one")
+        start = asyncio.create_task(shell.start(UNIT, command("sh", "-c", "echo done; exit 3"), epoch))
+        await until(lambda: node.handed_over() == [UNIT])
+        await node.run_unit(UNIT)
+        await start
+        node.break_systemd()  # so nobody is asked again
+        assert Outcome(OutcomeKind.FAILED, 3, "done") == await shell.collect(UNIT, 5)
+
+
+async def test_a_unit_that_lasts_is_not_judged_by_the_answer_to_its_start(tmp_path: Path) -> None:
+    """Not even when systemd does not show it yet: its name must not be closed."""
+    async with paused_node(tmp_path) as node, node.shell(linger_s=0.3) as shell:
+        epoch = await shell.mint_epoch(0, "one")
+        await shell.start(UNIT, command("echo", "late"), epoch)
+        await node.run_unit(UNIT)
+        assert Outcome(OutcomeKind.OK, 0, "late") == await shell.collect(UNIT, 20)
+
+
 async def test_arguments_and_standard_input_arrive_byte_for_byte(tmp_path: Path) -> None:
     async with paused_node(tmp_path) as node:
         script = "import sys; print(ascii(sys.argv[1:]), ascii(sys.stdin.read()))"

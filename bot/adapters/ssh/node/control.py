@@ -1,8 +1,9 @@
 """Answers one question of the bot: mint an epoch, start a unit, tell how it ended, or which units run.
 
 `start` hands a command over once and for all time: under the node's lock a complete record takes the unit's
-name, and `execute` begins it once. `collect` closes a name that was never handed over, so that a `start` still on
-its way in a lost connection finds the name taken and does nothing. The answer is the last line of the output.
+name, and `execute` begins it once. Most commands end at once, so it stays a moment and may tell how it ended.
+`collect` closes a name that was never handed over, so that a `start` still on its way in a lost connection finds
+the name taken and does nothing. The answer is the last line of the output.
 """
 # ruff: noqa: UP006, UP035
 
@@ -23,6 +24,7 @@ BACKSTOP_S = 30
 """systemd ends a unit this long after the bound that `execute` keeps itself."""
 LEFTOVERS_S = 10
 """What a command leaves behind in its cgroup gets this long between SIGTERM and SIGKILL."""
+POLL_S = 0.05
 TAIL_BYTES = 64 * 1024
 KEEP_RECORDS = 200
 KEEP_DAYS = 30
@@ -64,7 +66,12 @@ def mint(at_least: int, holder: str) -> Record:
         return {"epoch": state.mint(at_least, holder)}
 
 
-def start(root: str, bundle: Record, unit: str, epoch: int, spec: Record, stdin: str) -> Record:
+def start(root: str, bundle: Record, unit: str, linger_s: float, **handed: Any) -> Record:
+    reply = hand_over(root, bundle, unit, **handed)
+    return linger(unit, linger_s) or reply
+
+
+def hand_over(root: str, bundle: Record, unit: str, epoch: int, spec: Record, stdin: str) -> Record:
     directory = state.unit_dir(unit)
     with state.locked():
         if os.path.exists(directory + "/result") or os.path.exists(directory + "/began"):
@@ -118,6 +125,18 @@ def launch(root: str, unit: str, timeout_s: int) -> None:
         state.write_result(state.unit_dir(unit), "failed", why=f"systemd did not take it over: {words}")
 
 
+def linger(unit: str, linger_s: float) -> Record:
+    """How the unit ended, if it does so soon; else nothing, and nothing is concluded from that."""
+    deadline = time.monotonic() + linger_s
+    while time.monotonic() < deadline:
+        if os.path.exists(state.unit_dir(unit) + "/result"):
+            with state.locked():
+                if not active(f"{unit}.service"):
+                    return settle(unit)
+        time.sleep(POLL_S)
+    return {}
+
+
 def collect(unit: str, wait_s: float) -> Record:
     """How the unit ended, for good; or that it still runs after `wait_s`."""
     deadline = time.monotonic() + wait_s
@@ -136,7 +155,7 @@ def collect(unit: str, wait_s: float) -> Record:
             ask_at = now + 1.0
         if now >= deadline:
             return {"state": "running"}
-        time.sleep(0.1)
+        time.sleep(POLL_S)
 
 
 def settle(unit: str) -> Record:
