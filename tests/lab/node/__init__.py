@@ -9,6 +9,7 @@ software   what is installed beside Debian, with the containerd that was chosen
 setup      what is written onto an empty disk: identity, containerd's configuration, the kubelet's
 network    bridge, network namespaces, cables
 cgroups    a tree of control groups per worker
+limits     what the host must grant
 images     busybox as the images of a cluster without a registry
 identity   the keys of logins and hosts
 """

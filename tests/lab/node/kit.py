@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.node.identity import KeyPair
+from tests.lab.node.limits import raise_limits
 from tests.lab.node.network import Network
 from tests.lab.node.rootfs import debian_root
 from tests.lab.node.software import Containerd, NodePrograms
@@ -38,6 +39,7 @@ async def prepare(
 
     `state` is the absolute path of the lab's folder. Raises LabError.
     """
+    raise_limits()
     built = {
         version: tuple([await programs.path(_FAMILIES[version], name) for name in _OF_CONTAINERD])
         for version in versions
