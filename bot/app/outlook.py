@@ -9,6 +9,7 @@ from bot.adapters.slack.cards import SlackCards
 from bot.adapters.slack.socket import SlackSocket
 from bot.adapters.ssh.nodes import SshNodes
 from bot.core.settings import Http
+from bot.engine.brake import Brake
 from bot.engine.desk import Desk
 from bot.engine.intake import Intake
 from bot.engine.sweeps import Sweeps
@@ -24,6 +25,7 @@ def open_outlook(
     feed: Feed,
     nodes: SshNodes,
     sweeps: Sweeps,
+    brake: Brake,
     slack: Slack | None,
 ) -> AbstractAsyncContextManager[None]:
     """Listens while it is entered, if a port is set. `slack`: `None` where the bot goes without."""
@@ -41,7 +43,8 @@ def open_outlook(
             dropped=intake.dropped.items,
             ssh_failures=nodes.failures.items,
             ready=_ready(feed, slack),
-            last_sweep=lambda: sweeps.ended_at,
+            last_sweep=lambda: sweeps.memory.last,
+            halted=lambda: brake.halt is not None,
             monotonic=time.monotonic,
         ),
     )

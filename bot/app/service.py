@@ -73,7 +73,7 @@ async def serve(settings: Settings, tokens: SlackTokens | None) -> None:
             socket = _socket(api, tokens, settings, approvals, commands, cards)
             slack = cards, socket
             background += [keeps("cards", cards.run), keeps("clicks", socket.run)]
-        outlook = open_outlook(settings.http, desk, intake, feed, world_access.nodes, sweeps, slack)
+        outlook = open_outlook(settings.http, desk, intake, feed, world_access.nodes, sweeps, brake, slack)
         await stack.enter_async_context(outlook)
         log.info("started", journal=str(settings.journal), rules=len(world_access.rules.rules))
         try:

@@ -47,11 +47,6 @@ class Sweeps:
     def memory(self) -> s.Memory:
         return self._memory
 
-    @property
-    def ended_at(self) -> datetime | None:
-        """When the last sweep ended."""
-        return self._memory.last.at if self._memory.last is not None else None
-
     async def resume(self, fires_after: Callable[[datetime], datetime | None]) -> None:
         """Read the journal, show the last digest, and enqueue a sweep that is owed. Raises JournalError.
 

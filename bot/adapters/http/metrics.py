@@ -8,7 +8,6 @@ start with 0, because an alert on a rate never sees the first increase of a seri
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 from typing import Final
 
@@ -24,8 +23,10 @@ from prometheus_client.registry import Collector
 
 from bot.adapters.http.durations import StepDurations
 from bot.adapters.kube.watch import Progress
+from bot.core.drift import State
 from bot.core.incident import Incident, Phase
 from bot.core.model import Family, Result
+from bot.core.sweep import Ended
 
 Readiness = Mapping[str, Callable[[], str | None]]
 """Part -> why it cannot be relied on now; `None` while it can."""
@@ -48,8 +49,9 @@ class Sources:
     dropped: Counts
     ssh_failures: Counts
     ready: Readiness
-    last_sweep: Callable[[], datetime | None]
-    """When a sweep last ended."""
+    last_sweep: Callable[[], Ended | None]
+    halted: Callable[[], bool]
+    """Whether the bot is paused, or cannot know that it is not: no new command starts."""
     monotonic: Callable[[], float]
 
 
@@ -89,10 +91,9 @@ class Metrics(Collector):
         yield _counter(
             "imsbot_ssh_failures", "Failed connections to nodes.", "reason", self._sources.ssh_failures()
         )
-        swept = self._sources.last_sweep()
-        if swept is not None:
-            what = "When a sweep last ended."
-            yield _gauge("imsbot_sweep_last_success_timestamp_seconds", what, swept.timestamp())
+        yield _gauge("imsbot_paused", "Whether new commands are kept from starting.", self._sources.halted())
+        if (swept := self._sources.last_sweep()) is not None:
+            yield from _sweep(swept)
 
     def _ready(self) -> Metric:
         family = GaugeMetricFamily(
@@ -155,6 +156,15 @@ def _durations(incidents: Sequence[Incident]) -> Metric:
     for (step, plan, outcome), found in StepDurations.of(incidents).items():
         family.add_metric([step, plan, outcome], found.buckets(), found.sum_s)
     return family
+
+
+def _sweep(swept: Ended) -> Iterator[Metric]:
+    yield _gauge("imsbot_sweep_last_success_timestamp_seconds", "When a sweep last ended.", swept.at.timestamp())
+    counts = Counter({State.FINE: swept.fine}) + Counter(row.state for row in swept.rows)
+    family = GaugeMetricFamily("imsbot_sweep_nodes", "What the last sweep said of the nodes.", labels=["state"])
+    for state in State:
+        family.add_metric([state.value], counts[state])
+    yield family
 
 
 def _family(incident: Incident) -> str:

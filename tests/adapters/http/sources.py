@@ -5,9 +5,16 @@ from datetime import UTC, datetime
 from bot.adapters.http.metrics import Sources
 from bot.adapters.kube.watch import Progress
 from bot.adapters.ssh.failures import no_failures
+from bot.core.drift import Row
+from bot.core.sweep import Ended
 from tests.unit.views import stories
 
-SWEPT_AT = datetime(2026, 11, 24, 3, 17, tzinfo=UTC)
+SWEPT = Ended(
+    at=datetime(2026, 11, 24, 3, 17, tzinfo=UTC),
+    sweep="sweep-1",
+    rows=(Row(stories.target(1), unreadable="it does not answer"),),
+    fine=4,
+)
 
 
 def sources(**changes: object) -> Sources:
@@ -18,7 +25,8 @@ def sources(**changes: object) -> Sources:
         "dropped": lambda: [("unrelated", 7), ("contradicted", 0), ("unconfirmed", 2)],
         "ssh_failures": no_failures().items,
         "ready": {"watch": lambda: None, "slack": lambda: None},
-        "last_sweep": lambda: SWEPT_AT,
+        "last_sweep": lambda: SWEPT,
+        "halted": lambda: False,
         "monotonic": lambda: 100.0,
     }
     return Sources(**{**usual, **changes})  # type: ignore[arg-type]

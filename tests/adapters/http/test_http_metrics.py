@@ -5,9 +5,10 @@ from prometheus_client import CollectorRegistry
 
 from bot.adapters.http.metrics import FAMILIES, Metrics, build_registry
 from bot.core import entries as e
+from bot.core.drift import State
 from bot.core.incident import Incident
 from bot.core.model import Result
-from tests.adapters.http.sources import SWEPT_AT, sources
+from tests.adapters.http.sources import SWEPT, sources
 from tests.unit.views import stories as s
 
 PLAN = s.small_plan()
@@ -94,7 +95,19 @@ def test_a_part_that_cannot_be_relied_on_is_zero() -> None:
     assert [0, 1] == values
 
 
+def test_a_paused_bot_says_so() -> None:
+    said = (lambda: False, lambda: True)
+    found = [build_registry(sources(halted=halted)).get_sample_value("imsbot_paused") for halted in said]
+    assert [0, 1] == found
+
+
+def test_the_last_sweep_says_what_it_found() -> None:
+    found = build_registry(sources())
+    nodes = [found.get_sample_value("imsbot_sweep_nodes", {"state": state}) for state in State]
+    assert {"fine": 4, "drift": 0, "unreadable": 1} == dict(zip(State, nodes, strict=True))
+
+
 def test_the_last_sweep_is_absent_until_there_was_one() -> None:
     name = "imsbot_sweep_last_success_timestamp_seconds"
-    assert SWEPT_AT.timestamp() == build_registry(sources()).get_sample_value(name)
+    assert SWEPT.at.timestamp() == build_registry(sources()).get_sample_value(name)
     assert None is build_registry(sources(last_sweep=lambda: None)).get_sample_value(name)
