@@ -96,5 +96,6 @@ lock: setup ## Resolve requirements.lock, and the image's and the benchmark's, a
 
 .PHONY: clean
 clean: ## Remove what the other targets made
+	@[ ! -d build/lab-0 ] || $(PY) -m tests.lab down
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
