@@ -147,14 +147,14 @@ async def test_a_repair_goes_on_over_a_restart_of_the_api_server(running_lab: La
 
 
 @pytest.mark.parametrize("harm", ["kill the bot", "cut its SSH session"])
-async def test_one_harm_at_a_drawn_moment_costs_no_step_twice(story: Story, harm: str) -> None:
+async def test_one_harm_at_a_drawn_moment_costs_no_step_twice(running_lab: Lab, story: Story, harm: str) -> None:
     """The moment is drawn anew each time; the seed that is printed draws it again."""
     seed = random.SystemRandom().randrange(1 << 32)
     number = random.Random(seed).randint(1, 10)
     print(f"seed {seed}: {harm} at the {number}. act")
     await put_all(story, {BROKEN: BARE})
     acts = 0
-    harmed: list[asyncio.Task[object]] = []
+    harmed: list[asyncio.Task[None]] = []
 
     async def do_harm() -> None:
         if harm == "kill the bot":
@@ -162,7 +162,7 @@ async def test_one_harm_at_a_drawn_moment_costs_no_step_twice(story: Story, harm
             await story.bot.ended()
             await story.bot.start()
         else:
-            await story.lab.workers[BROKEN].run("pkill -KILL -xf 'sshd: root@.*' || true")
+            assert 0 < await running_lab.workers[BROKEN].cut_sessions()
 
     def count(record: Record) -> None:
         nonlocal acts

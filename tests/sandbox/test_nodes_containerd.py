@@ -11,30 +11,27 @@ import pytest
 from tests.sandbox.api import KubeObject
 from tests.sandbox.controllers.runtime import NodeRuntime, SandboxFailed, SandboxStarted
 from tests.sandbox.nodes import (
-    BARE,
     BROKEN_CONFIG,
     CSM_UNIT,
     HEALTHY,
     UNTUNED,
     WITHOUT_HANDLER,
-    WITHOUT_KATA,
     WITHOUT_RUNC,
     WITHOUT_SHIM,
     Nodes,
     NodeState,
     render_config,
 )
+from tests.sandbox.nodes.refusals import (
+    NOT_ENABLED,
+    NOT_EXECUTABLE,
+    NOT_INSTALLED,
+    REFUSALS,
+    XATTR,
+    Refusal,
+)
 from tests.sandbox.nodes.state import CONFIG, KATA_CONFIG, SHIM
 
-XATTR = {"io.katacontainers.config.hypervisor.virtio_fs_extra_args": '["-o", "xattr"]'}
-UNKNOWN = "rpc error: code = Unknown desc = "
-NOT_FOUND = "rpc error: code = NotFound desc = "
-TASK = "failed to create containerd task: "
-NOT_INSTALLED = (
-    f"{UNKNOWN}{TASK}failed to start shim: failed to resolve runtime path: "
-    'runtime "io.containerd.kata-qemu.v2" binary not installed "containerd-shim-kata-qemu-v2": '
-    "file does not exist: unknown"
-)
 LINK = "/usr/local/bin/containerd-shim-kata-qemu-v2"
 
 
@@ -73,50 +70,23 @@ async def test_a_healthy_node_starts_pods_of_both_runtimes_with_their_own_kernel
     assert not await node.sandbox_running("uid-job")
 
 
-@pytest.mark.parametrize(
-    ("state", "message"),
-    [
-        (BARE, f'{UNKNOWN}failed to get sandbox runtime: no runtime for "kata-qemu" is configured'),
-        (WITHOUT_HANDLER, f'{UNKNOWN}failed to get sandbox runtime: no runtime for "kata-qemu" is configured'),
-        (WITHOUT_SHIM, NOT_INSTALLED),
-        (WITHOUT_KATA, NOT_INSTALLED),
-        (NodeState(not_executable=(SHIM,)), NOT_INSTALLED),
-        (
-            NodeState(missing=(KATA_CONFIG,)),
-            f"{NOT_FOUND}{TASK}failed to create shim task: Cannot find usable config file "
-            f"(file {KATA_CONFIG} does not exist): not found",
-        ),
-        (
-            NodeState(missing=("/opt/kata/bin/qemu-system-x86_64",)),
-            f"{NOT_FOUND}{TASK}failed to create shim task: {KATA_CONFIG}: "
-            "file /opt/kata/bin/qemu-system-x86_64 does not exist: not found",
-        ),
-        (
-            NodeState(missing=("/opt/kata/share/kata-containers/vmlinux-6.12.22-145",)),
-            f"{NOT_FOUND}{TASK}failed to create shim task: {KATA_CONFIG}: "
-            "file /opt/kata/share/kata-containers/vmlinux.container does not exist: not found",
-        ),
-        (
-            NodeState(missing=("/opt/kata/libexec/virtiofsd",)),
-            f"{NOT_FOUND}{TASK}failed to create shim task: "
-            "fork/exec /opt/kata/libexec/virtiofsd: no such file or directory: not found",
-        ),
-    ],
-    ids=lambda value: None if isinstance(value, NodeState) else value[-60:],
-)
-async def test_files_decide_which_error_a_node_reports(nodes: Nodes, state: NodeState, message: str) -> None:
-    node = await nodes.add("ncn-w001", state)
-    assert message == await fail(node)
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+async def test_files_decide_which_error_a_node_reports(nodes: Nodes, refusal: Refusal) -> None:
+    node = await nodes.add("ncn-w001", refusal.state)
+    assert refusal.words == await fail(node)
     assert isinstance(await start(node, handler=None), SandboxStarted)
+
+
+async def test_a_shim_beside_containerd_is_tried_without_its_execute_bit(nodes: Nodes) -> None:
+    node = await nodes.add("ncn-w001", NodeState(not_executable=(SHIM,)))
+    assert NOT_EXECUTABLE == await fail(node)
 
 
 async def test_an_annotation_is_refused_only_where_it_is_set_and_not_enabled(nodes: Nodes) -> None:
     node = await nodes.add("ncn-w001", UNTUNED)
     assert isinstance(await start(node), SandboxStarted)
     await node.stop_pod_sandbox("uid-job")
-    name = next(iter(XATTR))
-    expected = f"{UNKNOWN}{TASK}failed to create shim task: annotation {name} is not enabled: unknown"
-    assert expected == await fail(node, XATTR)
+    assert NOT_ENABLED.words == await fail(node, XATTR)
     await node.shell(f'sed -i \'s/"enable_iommu"/"enable_iommu", "virtio_fs_extra_args"/\' {KATA_CONFIG}')
     assert isinstance(await start(node, annotations=XATTR), SandboxStarted)
 

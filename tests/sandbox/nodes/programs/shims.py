@@ -73,10 +73,12 @@ class Shims:
         kind = runtime["runtime_type"]
         if kind not in self._found:
             name = "containerd-shim-" + "-".join(kind.split(".")[-2:])
-            # The daemon's working directory, its PATH, then the directory of its own binary.
-            path = shutil.which(
-                name, path=os.pathsep.join([os.getcwd(), os.environ.get("PATH", ""), "/usr/local/bin"])
-            )
+            # The daemon's working directory and its PATH, then the directory of its own binary, where whatever has
+            # the name is taken.
+            path = shutil.which(name, path=os.pathsep.join([os.getcwd(), os.environ.get("PATH", "")]))
+            beside = f"/usr/local/bin/{name}"
+            if path is None and os.path.exists(beside):
+                path = beside
             if path is None:
                 raise unknown(
                     f"{_TASK}: failed to start shim: failed to resolve runtime path: "
