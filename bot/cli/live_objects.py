@@ -20,7 +20,10 @@ def usual_kubernetes(environ: Mapping[str, str]) -> Kubernetes:
 
 
 async def read_live(kubernetes: Kubernetes) -> Snapshot:
-    """All Pods, Jobs, Nodes and RuntimeClasses. Raises what `bot.adapters.kube` raises."""
+    """What the bot watches, with the rights that it has: Pods and Jobs of IMS, all Nodes and RuntimeClasses.
+
+    Raises what `bot.adapters.kube` raises.
+    """
     # these cost half a second to import, which an `explain` of files should not wait for
     from bot.adapters.kube.client import ApiClient
     from bot.adapters.kube.connect import connect
@@ -28,12 +31,9 @@ async def read_live(kubernetes: Kubernetes) -> Snapshot:
 
     async with connect(kubernetes) as connection:
         api = ApiClient(connection, timeout_s=kubernetes.request_timeout_s)
-        found: list[Watched] = [
-            *await api.list_all(PODS),
-            *await api.list_all(JOBS),
-            *await api.list_all(NODES),
-            *await api.list_all(RUNTIME_CLASSES),
-        ]
+        found: list[Watched] = [*await api.list_all(NODES), *await api.list_all(RUNTIME_CLASSES)]
+        for namespace in kubernetes.ims_namespaces:
+            found += [*await api.list_all(PODS, namespace), *await api.list_all(JOBS, namespace)]
     objects = Objects()
     objects.mark_listed((Pod, Job, Node, RuntimeClass))
     for thing in found:

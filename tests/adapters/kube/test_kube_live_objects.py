@@ -17,7 +17,7 @@ async def test_live_objects_are_complete_so_what_is_not_there_is_absent(
     worker = unique("ncn-w")
     await api.create(NODES, node(worker))
     await api.create(PODS, pod("build", nodeName=worker), namespace)
-    live = await read_live(Kubernetes(kubeconfig=kubeconfig))
+    live = await read_live(Kubernetes(kubeconfig=kubeconfig, ims_namespaces=(namespace,)))
     assert isinstance(live.objects.node(worker), Node)
     assert isinstance(live.objects.pod(namespace, "build"), Pod)
     assert Missing.ABSENT is live.objects.job(namespace, "build")

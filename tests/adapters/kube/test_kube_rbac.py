@@ -24,6 +24,7 @@ from bot.adapters.kube.feed import Feed
 from bot.adapters.kube.lease import KubeLeases
 from bot.adapters.kube.pause_key import ConfigMapKey
 from bot.adapters.kube.watch import Bounds
+from bot.cli.live_objects import read_live
 from bot.core.action import (
     ClusterChange,
     CreateCanary,
@@ -85,6 +86,7 @@ async def calls(tmp_path: Path) -> AsyncIterator[list[Call]]:
     server.registry.create(JOBS, {"metadata": {"name": "build"}, "spec": {"template": template}}, IMS_NAMESPACE)
     server.registry.create(DAEMONSETS, daemonset(WATCHER[1]), WATCHER[0])
     kubeconfig = server.kubeconfig(tmp_path / "kubeconfig", server.access.add(BOT))
+    await read_live(Kubernetes(kubeconfig=kubeconfig))
     async with connect(Kubernetes(kubeconfig=kubeconfig)) as connection:
         api = ApiClient(connection, timeout_s=5)
         await watch_all(api)
