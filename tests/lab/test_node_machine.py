@@ -14,6 +14,7 @@ from tests.lab.node import Containerd, Network, Setup, UnitKind, Worker
 from tests.lab.node.alone import lone_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+CRICTL = "crictl --timeout 30s"
 SANDBOX = '{"metadata":{"name":"s","namespace":"imsbot","uid":"u","attempt":1},"log_directory":"/tmp","linux":{}}'
 
 
@@ -68,10 +69,10 @@ async def test_a_sandbox_starts_under_the_containerd_that_was_chosen(
     worker: Worker, setup: Setup, version: str
 ) -> None:
     await worker.reset(setup)
-    assert f"RuntimeVersion:  {version}" in await worker.run("crictl version")
+    assert f"RuntimeVersion:  {version}" in await worker.run(f"{CRICTL} version")
     assert (setup.unit is UnitKind.CSM) == ("ExecStopPost=" in await worker.run("systemctl cat containerd"))
     sandbox = await start_sandbox(worker)
-    assert f"{sandbox}\n" == await worker.run("crictl pods --state ready --quiet")
+    assert f"{sandbox}\n" == await worker.run(f"{CRICTL} pods --state ready --quiet")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ async def test_only_csms_unit_kills_what_runs_and_only_with_containerd_1(
     await worker.reset(setup)
     sandbox = await start_sandbox(worker)
     await worker.run("systemctl restart containerd; until crictl info >/dev/null 2>&1; do sleep 0.1; done")
-    left = await worker.run("crictl pods --state ready --quiet")
+    left = await worker.run(f"{CRICTL} pods --state ready --quiet")
     assert (f"{sandbox}\n" if survives else "") == left
 
 
@@ -156,7 +157,7 @@ async def test_a_worker_that_is_off_says_so(worker: Worker) -> None:
 
 async def start_sandbox(worker: Worker) -> str:
     """Its id. It outlives the command that starts it."""
-    return (await worker.run(f"echo '{SANDBOX}' > /tmp/s.json; crictl --timeout 20s runp /tmp/s.json")).strip()
+    return (await worker.run(f"echo '{SANDBOX}' > /tmp/s.json; {CRICTL} runp /tmp/s.json")).strip()
 
 
 async def boot_id(worker: Worker) -> str:
