@@ -83,10 +83,9 @@ class Metrics(Collector):
         )
         yield _opened(incidents)
         yield _closed(incidents)
-        yield _open(incidents)
-        yield _gauge(
-            "imsbot_approvals_open", "Questions that wait for an answer.", _in_phase(incidents, Phase.ASKED)
-        )
+        phases = Counter(incident.phase for incident in incidents)
+        yield _open(phases)
+        yield _gauge("imsbot_approvals_open", "Questions that wait for an answer.", phases[Phase.ASKED])
         yield _durations(incidents)
         yield _counter(
             "imsbot_ssh_failures", "Failed connections to nodes.", "reason", self._sources.ssh_failures()
@@ -139,11 +138,11 @@ def _closed(incidents: Sequence[Incident]) -> Metric:
     return family
 
 
-def _open(incidents: Sequence[Incident]) -> Metric:
+def _open(phases: Mapping[Phase, int]) -> Metric:
     family = GaugeMetricFamily("imsbot_incidents_open", "Open incidents by where they stand.", labels=["phase"])
     for phase in Phase:
         if phase is not Phase.CLOSED:
-            family.add_metric([phase.value], _in_phase(incidents, phase))
+            family.add_metric([phase.value], phases.get(phase, 0))
     return family
 
 
@@ -169,10 +168,6 @@ def _sweep(swept: Ended) -> Iterator[Metric]:
 
 def _family(incident: Incident) -> str:
     return incident.sightings[0].family.value if incident.sightings else REQUESTED
-
-
-def _in_phase(incidents: Sequence[Incident], phase: Phase) -> int:
-    return sum(incident.phase is phase for incident in incidents)
 
 
 def _counter(name: str, what: str, label: str, counts: Iterable[tuple[str, int]]) -> Metric:
