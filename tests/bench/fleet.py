@@ -2,6 +2,11 @@
 
 Both find the same nodes: real sshd's with pinned host keys and one client key. No controllers run beside them, so
 nothing but the two works while a clock runs.
+
+The workers of a site read their facts on their own processors, all at the same time; fifty simulated ones would
+do it on those of whoever reads them, and that would be most of what is measured. So each of them reads its facts
+once, beforehand, and then answers the same script with the same output after `ANSWER_S`. Whatever else is run on a
+node, logins and Ansible's modules among it, really runs.
 """
 
 from __future__ import annotations
@@ -13,11 +18,24 @@ from pathlib import Path
 
 import yaml
 
+from bot.config import load_settings
+from bot.core.facts import node_script
 from tests.sandbox.api import NODES, RUNTIMECLASSES, ApiServer
 from tests.sandbox.controllers import as_ready, install_ims, kata_runtimeclass, worker_node
-from tests.sandbox.nodes import Nodes
+from tests.sandbox.nodes import Node, Nodes
 from tests.sandbox.whole.access import BOT
 from tests.sandbox.whole.configuration import WAIVED
+
+ANSWER_S = 0.25
+"""What the script takes on a simulated worker that has the machine to itself."""
+
+_ANSWERING_SHELL = f"""\
+#!/bin/sh
+# The facts script comes on standard input or as an argument; anything else is the real shell's.
+[ $# -gt 0 ] || set -- -c "$(cat)"
+case $2 in *'fact host'*'echo end'*) sleep {ANSWER_S}; exec cat /var/lib/answer ;; esac
+exec /bin/sh "$@"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +65,19 @@ async def healthy_fleet(folder: Path, count: int) -> AsyncIterator[Fleet]:
             kubeconfig = api.kubeconfig(folder / "kubeconfig", api.access.add(BOT))
             config = _write(folder / "config.yaml", _configuration(folder, kubeconfig, nodes))
             inventory = _write(folder / "inventory.yaml", ansible_inventory(nodes, names))
+            script = node_script(load_settings(config))
+            for node in nodes:
+                await _let_answer(node, script)
             yield Fleet(folder, names, config, inventory)
         finally:
             await api.stop()
+
+
+async def _let_answer(node: Node, script: str) -> None:
+    node.files.host_path("/var/lib/answer").write_text(await node.shell(script))
+    shell = node.files.host_path("/usr/local/bin/sh")
+    shell.write_text(_ANSWERING_SHELL)
+    shell.chmod(0o755)
 
 
 def ansible_inventory(nodes: Nodes, names: Sequence[str]) -> dict[str, object]:

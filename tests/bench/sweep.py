@@ -1,8 +1,7 @@
 """How long a look at all nodes takes: `imsbot sweep` beside a playbook with one task that runs the same script.
 
-Each is a whole command, from its start to its end, connections included; both read as many nodes at once. The
-nodes are simulated and share the machine with whoever reads them, so what the script itself costs on fifty real
-workers is paid here by the two processors of one.
+Each is a whole command, from its start to its end, connections included; both read as many nodes at once. How the
+nodes answer is `fleet`'s.
 """
 
 from __future__ import annotations
