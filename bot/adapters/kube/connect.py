@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot.adapters.kube.credentials import USUAL_RHYTHM, Credentials, Rhythm
+from bot.adapters.kube.official import know_official_package
 from bot.adapters.kube.sources import Kubeconfig, ServiceAccount, Source
 from bot.core.errors import InputError
 from bot.core.settings import Kubernetes
@@ -52,6 +53,7 @@ async def connect(
     rhythm: Rhythm = USUAL_RHYTHM,
 ) -> AsyncIterator[Connection]:
     """Read the configuration and open a session; no request is made yet. Raises InputError."""
+    know_official_package()
     from kubernetes.aio.client.configuration import Configuration
 
     source: Source

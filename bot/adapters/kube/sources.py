@@ -1,7 +1,7 @@
 """Where address and identity come from: a kubeconfig, or the service account of the pod that we run in.
 
 Both are read by the official `kubernetes` package into its `Configuration`. It is imported here, and only when
-a connection is made: commands that need no cluster should not pay 25 MB for it.
+a connection is made; `official` says how much of it.
 
 The package quotes what it could not read, and that can be a whole user entry with its token; so every message
 is stripped of quoted structures before it is shown.
