@@ -18,7 +18,7 @@ from tests.sandbox.demo.chaos import Chaos
 from tests.sandbox.demo.people import People
 from tests.sandbox.demo.pictures import Photographer
 from tests.sandbox.demo.play import Play
-from tests.sandbox.demo.story import CHAPTERS, PICTURED, WORKERS
+from tests.sandbox.demo.story import CHANGES, CHAPTERS, PICTURED, WORKERS
 from tests.sandbox.demo.telling import Telling
 from tests.sandbox.nodes.machine import MachineError
 from tests.sandbox.nodes.sshd import SshdError
@@ -49,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def perform(folder: Path, seed: int | None, pictures: Path | None, *, auto: bool) -> bool:
     """One performance; False when anything ended otherwise than it must. Everything it made stays in `folder`."""
     telling = Telling()
+    workers = WORKERS | PICTURED if pictures else WORKERS
     async with AsyncExitStack() as stack:
-        sandbox = await stack.enter_async_context(Sandbox(folder, WORKERS | PICTURED if pictures else WORKERS))
-        telling.opening(sandbox.slack.page_url, str(folder), SHORTENED)
+        sandbox = await stack.enter_async_context(Sandbox(folder, workers, changes=CHANGES))
+        telling.opening(sandbox.slack.page_url, str(folder), len(workers), SHORTENED)
         chaos = Chaos(seed, sandbox, telling.broke) if seed is not None else None
         photographer = (
             await stack.enter_async_context(Photographer(pictures, sandbox.slack.page_url)) if pictures else None

@@ -16,7 +16,7 @@ from tests.sandbox.whole import Sandbox
 from tests.sandbox.whole.process import Record
 
 _MOST_KILLS = 5
-_ENTRIES = 110
+_ENTRIES = 165
 """About as many as a whole story without chaos journals."""
 _APART = 10
 _KINDS = ("ssh", "500", "410", "drop", "reply")

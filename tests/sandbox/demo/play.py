@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,9 @@ from tests.sandbox.whole.process import BotDied, Record
 
 _SEEN_WITHIN_S = 90.0
 _ENDED_WITHIN_S = 180.0
+_SWEPT_WITHIN_S = 45.0
+_TYPED_TRIES = 10
+_TYPED_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,10 @@ class Play:
         def card() -> CardView | None:
             return find_card(self._sandbox.slack, chapter.about, since=since)
 
-        await self._failing(jobs[0])
+        if jobs:
+            await self._failing(jobs[0])
+        if chapter.swept:
+            await self._sweep(chapter, since)
         await self._until_card(
             chapter,
             lambda: (seen := card()) is not None and bool(seen.settled or seen.actions),
@@ -129,6 +136,49 @@ class Play:
                 runs, ends = given is Answer.APPROVE, "Healed" if given is Answer.APPROVE else "Denied"
             self._show(card(), lines=0)
         return await self._checked(chapter, jobs, runs, ends, card())
+
+    async def _sweep(self, chapter: Chapter, since: str) -> None:
+        """The digest card comes, and a row of it is picked."""
+
+        def digest() -> CardView | None:
+            return find_card(self._sandbox.slack, "Sweep", since=since)
+
+        await self._type("sweep", "--post")
+        with suppress(TimeoutError):  # killed between hearing of it and beginning it
+            await self._sandbox.slack.wait_for(lambda _: digest() is not None, _SWEPT_WITHIN_S)
+        if digest() is None:
+            await self._type("sweep", "--post")
+        await self._until_card(
+            chapter, lambda: (seen := digest()) is not None and bool(seen.actions), _SEEN_WITHIN_S
+        )
+        self._show(digest())
+        await self._people.answer(digest, Answer.PICK)
+
+    async def _halt(self, chapter: Chapter, card: Look) -> None:
+        """Somebody pauses the whole bot while it repairs, looks at the card, and lets it go on."""
+        await self._until_state(chapter, card, "Repairing")
+        await self._type("pause", "--reason", chapter.halted)
+        await self._until_state(chapter, card, "Paused at")
+        self._show(card(), lines=4)
+        await self._type("resume")
+
+    async def _until_state(self, chapter: Chapter, card: Look, begins: str) -> None:
+        await self._until_card(
+            chapter, lambda: (seen := card()) is not None and seen.state.startswith(begins), _ENDED_WITHIN_S
+        )
+
+    async def _type(self, *words: str) -> None:
+        """A command of `imsbot`, again where nobody was there to take it: chaos kills the bot at any moment."""
+        said = ""
+        for _ in range(_TYPED_TRIES):
+            self._telling.line("admin", f"$ imsbot {shlex.join(words)}", "cyan")
+            code, out, err = await self._sandbox.bot.command(*words)
+            said = out or err
+            if code == 0:
+                self._telling.aside(said.strip())
+                return
+            await asyncio.sleep(_TYPED_AGAIN_S)
+        raise TimeoutError(f"imsbot {shlex.join(words)} was never taken: {said}")
 
     async def _until_card(self, chapter: Chapter, found: Callable[[], bool], timeout_s: float) -> None:
         """Raises TimeoutError in words for people."""
@@ -156,10 +206,13 @@ class Play:
         """Until nothing more happens; answers anew when the bot asks anew, because the plan has changed."""
         if chapter.intruder:
             await self._people.intrude(card)
-        given = wanted
+        given, halted = wanted, False
         while (seen := card()) is not None and not seen.settled:
             if seen.actions:
                 given = await self._people.answer(card, wanted)
+                if chapter.halted and given is Answer.APPROVE and not halted:
+                    halted = True
+                    await self._halt(chapter, card)
             await self._until_card(
                 chapter,
                 lambda: (seen := card()) is not None and bool(seen.settled or seen.actions),
@@ -216,7 +269,7 @@ class Play:
     def _judge(self, before: dict[str, bytes], took_s: float) -> bool:
         found = [f"{each.chapter.title}: {each.problem}" for each in self._played if each.problem]
         found += complaints(self._sandbox, before)
-        wanted = sum(bool(each.chapter.about) for each in self._played)
+        wanted = sum(bool(each.chapter.about) + each.chapter.swept for each in self._played)
         shown = cards(self._sandbox.slack)
         if len(shown) != wanted:
             titles = "; ".join(card.headline for card in shown)

@@ -14,7 +14,7 @@ from tests.sandbox.controllers import (
     other_job,
     unpullable_ims_job,
 )
-from tests.sandbox.nodes import BARE, CSM_UNIT, WITHOUT_HANDLER, WITHOUT_SHIM
+from tests.sandbox.nodes import BARE, CSM_UNIT, UNTUNED, WITHOUT_HANDLER, WITHOUT_KATA, WITHOUT_SHIM
 from tests.sandbox.whole import Sandbox, Worker, pinned
 
 WORKERS = {
@@ -23,9 +23,16 @@ WORKERS = {
     "ncn-w003": Worker(),
     "ncn-w004": Worker(WITHOUT_SHIM, kata_label=False),
     "ncn-w005": Worker(CSM_UNIT, kata_label=False),
+    "ncn-w006": Worker(WITHOUT_SHIM),
+    "ncn-w007": Worker(WITHOUT_KATA, kata_label=False),
+    "ncn-w008": Worker(UNTUNED, kata_label=False),
 }
-"""Two healthy workers and three that are not. Two get their label when their chapter comes: a denied plan would be
-asked again as soon as it is another one, and with the label gone it would be."""
+"""Two healthy workers and six that are not. Four get their label when their chapter comes: before, nobody expects
+them to run Kata; and a denied plan would be asked again as soon as it is another one, as with the label gone."""
+
+OBSERVED = "ncn-w008"
+CHANGES = {"pools": {"critical": {"nodes": [OBSERVED], "mode": "observe"}}}
+"""Of the bot's configuration."""
 
 
 PICTURED = {"ncn-w001": Worker(WITHOUT_HANDLER)}
@@ -37,6 +44,8 @@ class Answer(StrEnum):
 
     APPROVE = "imsbot-approve"
     DENY = "imsbot-deny"
+    PICK = "imsbot-pick"
+    """Of a row of a sweep's card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,10 @@ class Chapter:
     """The state that the card shows at last."""
     runs: bool = True
     """Whether the jobs must run to their end."""
+    swept: bool = False
+    """A sweep finds it before any job fails, and somebody picks it there."""
+    halted: str = ""
+    """Why somebody pauses the whole bot in the middle of the repair; empty: nobody does."""
     intruder: bool = False
     """Somebody who is no approver tries first."""
     moral: str = ""
@@ -88,6 +101,20 @@ def _csm_unit(sandbox: Sandbox) -> tuple[str, ...]:
     return (sandbox.create_job(pinned(ims_job("create"), "ncn-w005")),)
 
 
+def _nothing_fails(sandbox: Sandbox) -> tuple[str, ...]:
+    return ()
+
+
+def _watched_worker(sandbox: Sandbox) -> tuple[str, ...]:
+    _label(sandbox, OBSERVED, "true")
+    return (sandbox.create_job(pinned(ims_job("customize"), OBSERVED)),)
+
+
+def _another_worker(sandbox: Sandbox) -> tuple[str, ...]:
+    _label(sandbox, "ncn-w007", "true")
+    return (sandbox.create_job(pinned(ims_job("create"), "ncn-w007")),)
+
+
 def _no_label(sandbox: Sandbox) -> tuple[str, ...]:
     for name in WORKERS:
         _label(sandbox, name, None)
@@ -108,6 +135,16 @@ CHAPTERS = (
         ends="Healed",
         intruder=True,
         moral="The same pod started by itself; the owner of the job has nothing to do.",
+    ),
+    Chapter(
+        title="A sweep finds it first",
+        happens="On ncn-w006 both shims are missing. No job has failed there yet; somebody asks for a sweep.",
+        begin=_nothing_fails,
+        about="ncn-w006",
+        swept=True,
+        answer=Answer.APPROVE,
+        ends="Healed",
+        moral="One card for all that drifted; nobody is asked about a row until somebody picks it.",
     ),
     Chapter(
         title="The RuntimeClass is gone",
@@ -152,5 +189,24 @@ CHAPTERS = (
         ends="Diagnosed, not repaired",
         runs=False,
         moral="A diagnosis with what to do, and no button: half a repair is none.",
+    ),
+    Chapter(
+        title="Stop!",
+        happens="/opt/kata is gone from ncn-w007. In the middle of the repair somebody pauses the whole bot.",
+        begin=_another_worker,
+        about="ncn-w007",
+        halted="CSM is about to be upgraded",
+        answer=Answer.APPROVE,
+        ends="Healed",
+        moral="No new command started while it was paused; resumed, it went on where it was.",
+    ),
+    Chapter(
+        title="Only observed",
+        happens=f"{OBSERVED} has stock settings. It is in a pool with mode: observe, as all nodes are at first.",
+        begin=_watched_worker,
+        about=OBSERVED,
+        ends="Only observed",
+        runs=False,
+        moral="The card says what it would do, and has no buttons: nothing is changed by anybody's answer.",
     ),
 )

@@ -34,13 +34,16 @@ class Telling:
         self._began = time.monotonic()
         self._told: set[tuple[str, str]] = set()
 
-    def opening(self, page_url: str, folder: str, shortened: Mapping[str, Mapping[str, float]]) -> None:
+    def opening(
+        self, page_url: str, folder: str, workers: int, shortened: Mapping[str, Mapping[str, float]]
+    ) -> None:
         print_ = self._console.print
         print_(Rule("ims-remediation-bot", style="bold"))
         print_(
-            "Around the bot everything is a stand-in, but a real server: Kubernetes API (TLS), five workers behind"
+            f"Around the bot everything is a stand-in, but a real server: Kubernetes API (TLS), {workers} workers "
+            "behind OpenSSH, an archive mirror, Slack. In the bot nothing is faked: it is the process "
+            "`imsbot run`.\n"
         )
-        print_("OpenSSH, an archive mirror, Slack. In the bot nothing is faked: it is the process `imsbot run`.\n")
         print_(Text.assemble("  Slack page     ", (page_url, "bold cyan"), "   open it in a browser"))
         print_(f"  files and logs {folder}")
         short = ", ".join(f"{key} {value:g}" for values in shortened.values() for key, value in values.items())

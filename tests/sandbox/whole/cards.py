@@ -19,7 +19,7 @@ class CardView:
 
     message: Message
     subject: str
-    """The id of its incident, or the name of a storm."""
+    """The id of its incident, or the name of a storm or of a sweep."""
 
     @property
     def headline(self) -> str:

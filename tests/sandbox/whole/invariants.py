@@ -71,11 +71,12 @@ def _open_ends(remains: Remains, incidents: list[Incident]) -> Iterator[str]:
     for incident in incidents:
         if shown[incident.id] > 1:
             yield f"incident {incident.id} has {shown[incident.id]} cards"
+    ids = {incident.id for incident in incidents}
     for card in remains.cards:
-        if not card.ended:
+        if card.subject in ids and not card.ended:
             yield f"the card of incident {card.subject} does not show an end: {card.headline}"
         if card.actions:
-            yield f"the card of incident {card.subject} still has buttons"
+            yield f"the card of {card.subject} still has buttons"
 
 
 def _cordons(remains: Remains) -> Iterator[str]:
