@@ -76,6 +76,8 @@ class Incident:
     phase: Phase
     opened_at: datetime
     changed_at: datetime
+    began_with: Family | None = None
+    """What it was opened for; `None` when a person asked or a sweep found it, whatever was seen later."""
     sightings: tuple[Sighting, ...] = ()
     plan: Plan | None = None
     plans_made: int = 0

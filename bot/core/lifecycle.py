@@ -54,6 +54,7 @@ def fold(incident_id: IncidentId, records: Iterable[e.Entry]) -> Incident:
         swept=first.swept,
         opened_at=first.at,
         changed_at=first.at,
+        began_with=first.sighting.family if first.sighting else None,
         sightings=(first.sighting,) if first.sighting else (),
         requested_by=first.actor,
     )

@@ -19,8 +19,9 @@ DIGEST_SHOWN = 12
 def describe_entry(entry: e.Entry, incident: Incident) -> Line:  # noqa: C901 - one arm per entry
     """`incident` is the one after the entry."""
     match entry:
-        case e.Opened(sighting=sighting, actor=actor):
-            return {**(_sighting(sighting) if sighting else {}), **(_by(actor) if actor else {})}
+        case e.Opened(sighting=sighting, actor=actor, swept=swept):
+            seen = _sighting(sighting) if sighting else {}
+            return {**seen, **(_by(actor) if actor else {}), **({"sweep": swept.sweep} if swept else {})}
         case e.Sighted(sighting=sighting):
             return _sighting(sighting)
         case e.Unasked(why=why, storm=storm):

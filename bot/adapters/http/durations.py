@@ -24,9 +24,12 @@ class StepDurations:
 
     @classmethod
     def of(cls, incidents: Iterable[Incident]) -> dict[Kind, "StepDurations"]:
-        """Every step that has begun and ended; one that was not needed any more never began."""
+        """Every step that has begun and ended; one that was not needed any more never began.
+
+        Steps of an open incident that has touched nothing may begin anew, so they do not count yet.
+        """
         found: dict[Kind, StepDurations] = {}
-        for incident in incidents:
+        for incident in (i for i in incidents if i.touched or not i.open):
             for plan, steps in (("repair", incident.steps), ("undo", incident.undo)):
                 for step, seconds in _ended(steps):
                     kind = (step.planned.name, plan, step.state.value)

@@ -35,9 +35,10 @@ Counts = Callable[[], Iterable[tuple[str, int]]]
 """(value of the label, how often)."""
 
 REQUESTED: Final = "requested"
-"""In the place of a family, for an incident that a person asked for and no failure was seen of."""
+DRIFT: Final = "drift"
+"""In the place of a family, for incidents that a person asked for and that a sweep found."""
 
-FAMILIES: Final = (*(family.value for family in Family if family is not Family.UNRELATED), REQUESTED)
+FAMILIES: Final = (*(family.value for family in Family if family is not Family.UNRELATED), REQUESTED, DRIFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,10 @@ def _sweep(swept: Ended) -> Iterator[Metric]:
 
 
 def _family(incident: Incident) -> str:
-    return incident.sightings[0].family.value if incident.sightings else REQUESTED
+    """How it began: what is seen later must not move it from one counter to another."""
+    if incident.began_with is not None:
+        return incident.began_with.value
+    return REQUESTED if incident.swept is None else DRIFT
 
 
 def _counter(name: str, what: str, label: str, counts: Iterable[tuple[str, int]]) -> Metric:

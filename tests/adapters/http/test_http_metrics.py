@@ -1,5 +1,7 @@
 """What the metrics say of the incidents and of the counters that other parts keep."""
 
+from typing import Any
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -7,7 +9,8 @@ from bot.adapters.http.metrics import FAMILIES, Metrics, build_registry
 from bot.core import entries as e
 from bot.core.drift import State
 from bot.core.incident import Incident
-from bot.core.model import Result
+from bot.core.lifecycle import fold
+from bot.core.model import IncidentId, Result
 from tests.adapters.http.sources import SWEPT, sources
 from tests.unit.views import stories as s
 
@@ -33,10 +36,17 @@ def test_incidents_are_counted_by_family_and_result() -> None:
     assert 4 == found.get_sample_value("imsbot_incidents_opened_total", {"family": family})
 
 
-def test_an_incident_that_a_person_asked_for_has_no_family_of_its_own() -> None:
-    asked = s.story()
-    incident = Incident(asked.id, asked.target, asked.phase, asked.opened_at, asked.changed_at)
-    assert 1 == registry(incident).get_sample_value("imsbot_incidents_opened_total", {"family": "requested"})
+@pytest.mark.parametrize(
+    ("how", "family"),
+    [({"actor": s.ROOT}, "requested"), ({"swept": e.Swept("sweep-1", "digest-1", ())}, "drift")],
+)
+def test_an_incident_without_a_failure_of_its_own_stays_where_it_was_counted(
+    how: dict[str, Any], family: str
+) -> None:
+    """Also when its failure is seen later: a counter never goes back."""
+    opened = e.Opened(at=s.T0, target=s.target(), sighting=None, **how)
+    incident = fold(IncidentId("abcd2345"), [opened, e.Sighted(at=s.at(9), sighting=s.sighting())])
+    assert 1 == registry(incident).get_sample_value("imsbot_incidents_opened_total", {"family": family})
 
 
 def test_open_incidents_are_counted_by_where_they_stand() -> None:
@@ -64,6 +74,14 @@ def test_steps_fall_into_the_bucket_of_their_time() -> None:
     }
     assert {"5.0": 0.0, "10.0": 1.0, "+Inf": 1.0} == buckets
     assert 9.0 == found.get_sample_value("imsbot_step_duration_seconds_sum", labels)
+
+
+def test_steps_that_may_begin_anew_do_not_count_yet() -> None:
+    began = e.StepBegan(at=s.at(80), name=PLAN.steps[0].name)
+    ended = e.StepEnded(at=s.at(89), name=PLAN.steps[0].name, evidence="it was so already")
+    labels = {"step": PLAN.steps[0].name, "plan": "repair", "outcome": "done"}
+    found = registry(s.story(*s.begun(PLAN), began, ended))
+    assert None is found.get_sample_value("imsbot_step_duration_seconds_count", labels)
 
 
 def test_a_step_that_failed_and_those_of_the_undo_are_told_apart() -> None:
