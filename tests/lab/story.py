@@ -11,10 +11,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
-from bot.adapters.kube.resources import JOBS, LEASES, NODES, PODS, RUNTIME_CLASSES
+from bot.adapters.kube.resources import EVENTS, JOBS, LEASES, NODES, PODS, RUNTIME_CLASSES
 from tests.lab.admin import Admin, KubeObject, administrator, until
+from tests.lab.cluster import Lab
 from tests.lab.kata.jobs import JOB_IMAGE
 from tests.lab.kata.mirror import KATA_VERSION, lab_mirror
 from tests.lab.kata.release import lab_release
@@ -38,40 +39,13 @@ WAIVED = {
 """Check -> reason: exactly what the stand-in stands in for."""
 
 
-class Cluster(Protocol):
-    """What a story asks of the lab."""
-
-    @property
-    def gateway(self) -> str:
-        """The host's address that the workers reach."""
-
-    @property
-    def admin_kubeconfig(self) -> Path: ...
-
-    @property
-    def bot_kubeconfig(self) -> Path: ...
-
-    @property
-    def client_key(self) -> Path: ...
-
-    @property
-    def known_hosts(self) -> Path: ...
-
-    @property
-    def shim(self) -> Path:
-        """The built stand-in."""
-
-    @property
-    def workers(self) -> Mapping[str, Machine]: ...
-
-
 class Story:
     """`async with Story(lab, folder) as story: await story.begin(); ...`.
 
     Between the two, a test puts the nodes into their states and says what else is different.
     """
 
-    def __init__(self, lab: Cluster, folder: Path) -> None:
+    def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
         self.folder = folder
         self.slack = SlackServer()
@@ -195,6 +169,18 @@ class Story:
             return holds(await self.admin.get(NODES, name), "Ready")
 
         await until(ready, timeout_s)
+
+    async def sandbox_refused(self, job: str, timeout_s: float = 60) -> None:
+        """Returns when a kubelet has said of a pod of that Job that its sandbox does not start."""
+
+        async def said() -> bool:
+            names = {pod["metadata"]["name"] for pod in await self.pods_of(job)}
+            return any(
+                event["reason"] == "FailedCreatePodSandBox" and event["involvedObject"]["name"] in names
+                for event in await self.admin.list(EVENTS, IMS_NAMESPACE)
+            )
+
+        await until(said, timeout_s)
 
     # What people see and do
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bot.adapters.kube.resources import NODES
-from tests.lab.kata.jobs import kata_job
+from tests.lab.kata.jobs import failing_job, imageless_job, kata_job, oversized_job, tenants_job
 from tests.lab.kata.mirror import KATA_VERSION
 from tests.lab.kata.states import break_syntax, repeat_handler
 from tests.lab.story import Story
@@ -13,9 +15,12 @@ from tests.lab.test_repair_families import BROKEN, put_all
 from tests.sandbox.controllers import KATA_LABEL
 from tests.sandbox.mirror import Format, Trap
 from tests.sandbox.nodes.state import BARE, WITHOUT_HANDLER, WITHOUT_KATA, WITHOUT_SHIM
+from tests.sandbox.whole import cards
 from tests.sandbox.whole.process import Record
 
 PUT_BACK = "Not repaired, put back"
+_LOOKED_AT_S = 15
+"""Longer than a pod may hang until the bot looks at it without any Event."""
 
 
 @pytest.mark.parametrize("form", list(Format))
@@ -95,6 +100,21 @@ async def test_without_a_waiver_a_worker_that_cannot_run_micro_vms_is_diagnosed(
     assert "Diagnosed, not repaired" == ended.state, ended.shown
     assert "/dev/kvm" in ended.shown
     assert story.unchanged(story.lab.workers)
+    assert [] == await story.complaints()
+
+
+async def test_near_misses_make_no_card(story: Story) -> None:
+    """A build that fails, an image that is nowhere, a pod that fits nowhere, and a job that is none of IMS's."""
+    healthy = "ncn-w002"
+    await put_all(story, {BROKEN: WITHOUT_SHIM})
+    await story.begin()
+    near = (failing_job(healthy), imageless_job(healthy), oversized_job(), tenants_job("nightly", BROKEN))
+    for job in near:
+        await story.create_job(job)
+    await story.sandbox_refused("nightly")
+    await asyncio.sleep(_LOOKED_AT_S)
+
+    assert [] == list(cards(story.slack))
     assert [] == await story.complaints()
 
 
