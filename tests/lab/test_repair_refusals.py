@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from bot.adapters.kube.resources import NODES
 from tests.lab.kata.jobs import failing_job, imageless_job, kata_job, oversized_job, tenants_job
 from tests.lab.kata.mirror import KATA_VERSION
-from tests.lab.kata.states import break_syntax, repeat_handler
+from tests.lab.kata.states import Machine, break_syntax, repeat_handler
 from tests.lab.story import Story
 from tests.lab.test_repair_families import BROKEN, put_all
 from tests.sandbox.controllers import KATA_LABEL
@@ -73,7 +74,7 @@ async def test_a_disk_that_fills_up_while_unpacking_is_left_as_it_was(story: Sto
 
 @pytest.mark.parametrize("spoil", [repeat_handler, break_syntax])
 async def test_a_configuration_that_containerd_refuses_is_a_diagnosis_and_stays_untouched(
-    story: Story, spoil
+    story: Story, spoil: Callable[[Machine], None]
 ) -> None:
     """containerd runs on with what it read at its start; a restart would be its end."""
     await put_all(story, {BROKEN: WITHOUT_HANDLER})
