@@ -97,7 +97,7 @@ async def test_an_incident_shows_in_the_metrics_and_in_a_log_without_secrets(
     await sandbox.bot.until(lambda: any(r["event"] == "Closed" for r in sandbox.bot.records), 30)
     assert 1 == await monitoring.value("imsbot_incidents_opened_total", family=FAMILY)
     assert 1 == await monitoring.value("imsbot_incidents_closed_total", family=FAMILY, result="denied")
-    assert 0 < await monitoring.value("imsbot_watch_events_total")
+    assert 0 < await monitoring.value("imsbot_watch_events_total", watch="watch pods in namespace ims")
 
     entries = [record for record in sandbox.bot.records if "phase" in record]
     assert ["Opened", "Planned"] == [record["event"] for record in entries][:2]
