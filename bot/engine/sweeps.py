@@ -112,7 +112,7 @@ class Sweeps:
         rows = await self._surveyor.survey(scope)
         draft = s.ended(self._parts.clock.now(), name, rows, self._memory.last)
         told = [await self._with_incident(row, name, draft.digest) for row in draft.rows]
-        end = msgspec.structs.replace(draft, at=self._parts.clock.now(), rows=tuple(told))
+        end = msgspec.structs.replace(draft, rows=tuple(told))
         self._settle(rows)
         await self._record(end)
         self._show()

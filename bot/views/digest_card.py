@@ -120,7 +120,7 @@ def _unread(rows: list[Row]) -> list[Block]:
 
 def _footer(bulletin: Bulletin) -> str:
     end = bulletin.ended
-    since = f" · first seen {m.when(end.since)}" if end.since is not None and end.since != end.at else ""
+    since = f" · first seen {m.when(end.since)}" if end.since is not None and end.sweep != end.digest else ""
     return f"{_count(end.fine, 'target')} fine · last sweep {m.when(end.at)}{since}"
 
 

@@ -134,6 +134,23 @@ def test_an_archive_url_with_credentials_or_of_another_kind_is_refused_unprinted
     assert "pass" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        ("cron", "61 3 * * *", r"sweep\.cron: minute: '61' is not between 0 and 59"),
+        ("cron", "0 3 1 * mon", r"sweep\.cron: .* restricts both day fields"),
+        ("timezone", "Europe/Nowhere", r"sweep\.timezone: 'Europe/Nowhere' is no zone"),
+        ("timezone", "../../etc/passwd", r"sweep\.timezone"),
+    ],
+)
+def test_a_schedule_that_never_fires_is_refused_with_its_key(
+    valid: dict[str, Any], tmp_path: Path, key: str, value: str, wanted: str
+) -> None:
+    valid["sweep"][key] = value
+    with pytest.raises(InputError, match=wanted):
+        load_settings(write(tmp_path, valid))
+
+
 def test_tokens_come_from_files_or_the_environment_and_never_show(valid: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "app_token_file").write_text("xapp-secret-1\n")
     del valid["slack"]["bot_token_file"]

@@ -58,6 +58,8 @@ def test_a_row_says_what_drifted_and_what_a_repair_would_do_and_has_a_button() -
     assert "link-broken: containerd finds no executable" in text(card)
     assert "→ link both shims" in text(card)
     assert "7 targets fine" in text(card)
+    assert "first seen" not in text(card)
+    assert "first seen" in text(render_digest(bulletin(row(1), sweep="sweep-2")))
     values = [msgspec.json.decode(b.value, type=PickValue) for b in message(card).buttons() if b.action_id == PICK]
     assert [PickValue("sweep-1", "drift001"), PickValue("sweep-1", "drift002")] == values
 
