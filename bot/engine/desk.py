@@ -179,7 +179,8 @@ class Desk:
             chose = target.kind is TargetKind.CHOOSE_NODE and i.chosen is not None and i.serves(target.name)
             return chose or i.target.fingerprint == target.fingerprint
 
-        return [i for i in self._closed.values() if is_its(i)]
+        telling = (w.incident for w in self._workers.values() if not w.incident.open)  # their last word
+        return [i for i in (*self._closed.values(), *telling) if is_its(i)]
 
     def _tell_halt(self) -> None:
         """The bot was paused or goes on: every open card says so, and who waited for it looks."""

@@ -107,7 +107,7 @@ def _summary(i: Incident) -> list[Block]:
     if i.sightings:
         who_and_where.insert(0, f"*Affected*\n{_jobs(i)}")
     if i.requested_by is not None:
-        who_and_where.append(f"*Asked for by*\n{m.plain(i.requested_by.user, 80)}")
+        who_and_where.append(f"*Asked for by*\n{m.person(i.requested_by)}")
     if not i.sightings:
         return [fields(who_and_where), *_drift(i)]
     last = i.sightings[-1]

@@ -67,8 +67,7 @@ def ending(i: Incident) -> Block:
 
 def who(i: Incident) -> str:
     assert i.answer is not None
-    actor = i.answer.actor
-    return m.mention(actor.user) if actor.via == "slack" else m.plain(f"{actor.user} at the terminal", 120)
+    return m.person(i.answer.actor)
 
 
 def roughly(count: int) -> str:

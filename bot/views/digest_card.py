@@ -87,7 +87,7 @@ def _head(row: Row, i: Incident | None) -> str:
     if i.rests or i.phase is Phase.UNASKED:
         return f":pause_button:  {name}  not asked  _incident {i.id}_"
     mark = ":white_check_mark:" if i.result is not None else ":hourglass_flowing_sand:"
-    picked = f", picked by {m.plain(i.requested_by.user, 30)}" if i.requested_by is not None else ""
+    picked = f", picked by {m.person(i.requested_by)}" if i.requested_by is not None else ""
     return f"{mark}  {name}  {state_of(i)}{picked}  _incident {i.id}_"
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from bot.core.model import Actor
 from bot.core.wording import visible
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -83,6 +84,11 @@ def clock(at: datetime) -> str:
 def mention(user: str) -> str:
     """A person; `user` is a Slack user id that Slack itself gave us."""
     return f"<@{user}>"
+
+
+def person(actor: Actor) -> str:
+    """Who did something, from whatever door."""
+    return mention(actor.user) if actor.via == "slack" else plain(f"{actor.user} at the terminal", 120)
 
 
 def _date(at: datetime, template: str, fallback: str) -> str:

@@ -45,5 +45,5 @@ def _line(i: Incident) -> str:
         return f":pause_button:  {name}  not asked  _incident {i.id}_"
     if i.result is not None:
         return f":white_check_mark:  {name}  {state_of(i)}  _incident {i.id}_"
-    picked = f", picked by {m.plain(i.requested_by.user, 60)}" if i.requested_by is not None else ""
+    picked = f", picked by {m.person(i.requested_by)}" if i.requested_by is not None else ""
     return f":hourglass_flowing_sand:  {name}  {state_of(i)}{picked}  _incident {i.id}_"

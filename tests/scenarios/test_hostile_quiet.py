@@ -239,3 +239,19 @@ def test_a_worker_that_crashes_again_and_again_can_still_be_released() -> None:
             assert Result.HEALED is newest(engine).result
 
     run_virtually(scenario())
+
+
+def test_a_failure_that_is_heard_while_the_last_word_is_told_stays_as_quiet_as_after_it() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        async with stage.engine() as engine:
+            engine.sight()
+            await engine.until_phase(Phase.ASKED)
+            stage.cards.slow_s = 60
+            engine.answer(approve=False)
+            await engine.until(lambda: newest(engine).phase is Phase.CLOSED, step_s=1)
+            assert engine.sight() is None
+            await asyncio.sleep(120)
+            assert Result.DENIED is engine.only.result
+
+    run_virtually(scenario())

@@ -71,8 +71,8 @@ def test_a_row_loses_its_button_when_it_is_picked_and_then_says_how_it_goes() ->
         row(2), e.Picked(at=s.at(70), actor=s.MIRA), e.Closed(at=s.at(99), result=Result.HEALED, why="x")
     )
     card = render_digest(replace(told, incidents={"drift001": picked, "drift002": healed}))
-    assert "*ncn-w001*  looking at the facts, picked by U0MIRA" in text(card)
-    assert "*ncn-w002*  healed, picked by U0MIRA" in text(card)
+    assert "*ncn-w001*  looking at the facts, picked by <@U0MIRA>" in text(card)
+    assert "*ncn-w002*  healed, picked by <@U0MIRA>" in text(card)
     assert not card.answerable
 
 
