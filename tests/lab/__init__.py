@@ -11,6 +11,7 @@ It needs root on Debian 12, no KVM, no container registry, and no internet but t
     daemon, host                 programs that outlive their starter; programs that are called to the end
     admin                        the administrator's hand on the API server
     story                        one story on a running lab: bot, Slack, mirror
+    recording                    what the API server said in it, for `make test` to replay
     test_*                       end to end (`make lab-test`)
 
 By hand: `make lab`, `make lab-down`, or `python -m tests.lab --help`.

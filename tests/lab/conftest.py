@@ -2,6 +2,7 @@
 
 IMSBOT_LAB_NUMBER is the number of its network, 1 when it is not set: a lab that `make lab` has started is 0.
 IMSBOT_LAB_KEEP leaves the lab standing after the run.
+IMSBOT_LAB_RECORD is a folder for recordings of what the API server says, one per story.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.lab.cluster import Lab, prepare_lab
 from tests.lab.node import Network
+from tests.lab.recording import recording
 from tests.lab.remains import Remains
 from tests.lab.story import Story
 
 NUMBER = int(os.environ.get("IMSBOT_LAB_NUMBER", "1"))
+RECORD = os.environ.get("IMSBOT_LAB_RECORD")
 STATE = Path(__file__).parents[2] / f"build/lab-test-{NUMBER}"
 
 
@@ -67,6 +71,10 @@ async def lab(running_lab: Lab) -> Lab:
 
 
 @pytest.fixture
-async def story(lab: Lab, tmp_path: Path) -> AsyncIterator[Story]:
-    async with Story(lab, tmp_path) as story:
+async def story(lab: Lab, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Story]:
+    async with AsyncExitStack() as stack:
+        story = await stack.enter_async_context(Story(lab, tmp_path))
+        if RECORD:
+            record = recording(lab.admin_kubeconfig, Path(RECORD) / request.node.name)
+            story.on_mark = (await stack.enter_async_context(record)).mark
         yield story

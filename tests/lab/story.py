@@ -62,6 +62,8 @@ class Story:
         """Nodes that the test cordoned: they must stay so."""
         self.on_record: Callable[[Record], None] = lambda record: None
         """Called with each line of the bot's log as it comes."""
+        self.on_mark: Callable[[str], None] = lambda mark: None
+        """Called with what a person does or sees, for a recording."""
         self._restarts: dict[str, int] = {}
         self._changes: dict[str, Any] = {}
         self._stack = AsyncExitStack()
@@ -134,7 +136,9 @@ class Story:
     async def create_job(self, job: KubeObject) -> str:
         """The Job's name."""
         created = await self.admin.create(JOBS, job, IMS_NAMESPACE)
-        return str(created["metadata"]["name"])
+        name = str(created["metadata"]["name"])
+        self.on_mark(f"{name} created")
+        return name
 
     async def completed(self, name: str, timeout_s: float = 90) -> None:
         """Returns when the Job is Complete. Raises TimeoutError."""
@@ -143,6 +147,7 @@ class Story:
             return holds(await self.admin.get(JOBS, name, IMS_NAMESPACE), "Complete")
 
         await until(complete, timeout_s)
+        self.on_mark(f"{name} Complete")
 
     async def complete(self, name: str) -> bool:
         return holds(await self.admin.get(JOBS, name, IMS_NAMESPACE), "Complete")
@@ -193,14 +198,17 @@ class Story:
     async def approve(self, *about: str, timeout_s: float = 90) -> CardView:
         """Answer that card like a person; what it showed."""
         card = await self.asked(*about, timeout_s=timeout_s)
+        self.on_mark(f"approved: {card.headline}")
         await answer(self.slack, lambda: find_card(self.slack, *about), "imsbot-approve")
         return card
 
     async def settled(self, *about: str, timeout_s: float = 240) -> CardView:
         """The card about that, when its incident has ended or is held."""
-        return await self.slack.wait_for(
+        card = await self.slack.wait_for(
             lambda slack: (card := find_card(slack, *about)) and card.settled and card, timeout_s
         )
+        self.on_mark(card.headline)
+        return card
 
     # Afterwards
 
