@@ -1,17 +1,18 @@
-"""Pictures of a real run for the README: a card that asks, and the page when that one ended and the next asks."""
+"""Pictures of a real run for the README: a card that asks, a sweep's card, and the page when a picked row asks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
 
-from playwright.async_api import Browser, Locator, Page, Playwright, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Error, Locator, Page, Playwright, ViewportSize, async_playwright, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 _OFFLINE = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 _WINDOW = ViewportSize(width=1180, height=940)
 _TALL = ViewportSize(width=1180, height=2600)
 """So that no card is cut: the page scrolls inside of itself."""
+_TRIES = 5
 
 
 class Photographer:
@@ -42,17 +43,32 @@ class Photographer:
 
     async def card(self) -> None:
         """The newest card, with its buttons."""
-        article = await self._asking()
+        await self._whole(await self._asking(), "card.png")
+
+    async def digest(self) -> None:
+        """What a sweep found, before a row of it is picked."""
+        article = self._page.locator("article").last
+        await expect(article.get_by_role("button", name="Ask")).to_be_visible()
+        await self._whole(article, "digest.png")
+
+    async def _whole(self, article: Locator, name: str) -> None:
         await self._page.set_viewport_size(_TALL)
-        await article.screenshot(path=self._folder / "card.png")
+        for left in reversed(range(_TRIES)):
+            try:
+                await article.screenshot(path=self._folder / name)
+                break
+            except Error:  # the card was drawn anew in that very moment
+                if not left:
+                    raise
         await self._page.set_viewport_size(_WINDOW)
 
     async def page(self) -> None:
         """What the window shows when the newest card asks."""
-        await self._asking()
+        await (await self._asking()).evaluate("card => card.scrollIntoView({block: 'end'})")
         await self._page.screenshot(path=self._folder / "page.png")
 
     async def _asking(self) -> Locator:
         article = self._page.locator("article").last
         await expect(article.get_by_role("button", name="Approve")).to_be_visible()
+        await expect(article.get_by_text("1 reply")).to_be_visible()  # which draws the card anew
         return article

@@ -152,6 +152,8 @@ class Play:
             chapter, lambda: (seen := digest()) is not None and bool(seen.actions), _SEEN_WITHIN_S
         )
         self._show(digest())
+        if self._photographer is not None:
+            await self._photographer.digest()
         await self._people.answer(digest, Answer.PICK)
 
     async def _halt(self, chapter: Chapter, card: Look) -> None:
