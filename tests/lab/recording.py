@@ -93,7 +93,7 @@ class Recording:
     async def _follow(self, resource: Resource[Any], version: str, taken: asyncio.Event) -> str:
         """Why it ended."""
         splitter, trimmer = LineSplitter(), Trimmer()
-        with (self._folder / f"{resource.plural}.jsonl").open("wb") as file:
+        with (self._folder / f"{resource.plural}.jsonl").open("wb", buffering=0) as file:
             try:
                 async with self._api.watch(resource, "", {**_LONGEST, "resourceVersion": version}) as chunks:
                     taken.set()
@@ -116,7 +116,7 @@ class Trimmer:
         """Empty when nothing but a heartbeat is new."""
         said = _cut(msgspec.json.decode(line), _DROPPED)
         still = _cut(said["object"], _HEARTBEAT)
-        uid = said["object"]["metadata"]["uid"]
+        uid = said["object"]["metadata"].get("uid", "")  # the Status that ends a watch has none
         if said["type"] == "MODIFIED" and self._last.get(uid) == still:
             return b""
         self._last[uid] = still
