@@ -82,9 +82,12 @@ class Node:
         await self.sshd.start()
 
     async def stop(self) -> None:
-        """Cut the power. What lies on the disk stays in the node's folder."""
-        await self._power_off()
+        """Cut the power. What lies on the disk stays in the node's folder.
+
+        The sessions go first: one that outlived the machine could answer for it.
+        """
         await self.sshd.stop()
+        await self._power_off()
 
     async def reboot(self) -> None:
         """A hard reset: sessions, processes, transient units and /run are gone; the port stays."""
