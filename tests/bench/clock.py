@@ -9,7 +9,7 @@ from statistics import median
 
 from tests.bench.peers import ROOT
 
-SHORT_S = 10.0
+SHORT_S, SHORT_RUNS, LONG_RUNS = 10.0, 5, 3
 _TIMEOUT_S = 300
 
 
@@ -41,9 +41,17 @@ async def run(*command: str, env: Mapping[str, str] | None = None) -> float:
     return time.monotonic() - began
 
 
-async def median_s(once: Callable[[], Awaitable[float]], *, short: int = 5, long: int = 3) -> float:
-    """The median of `short` times, or of `long` ones when the first took SHORT_S or more."""
-    times = [await once()]
-    for _ in range((short if times[0] < SHORT_S else long) - 1):
-        times.append(await once())
-    return round(median(times), 3)
+async def medians_s(
+    competitors: Mapping[str, Callable[[], Awaitable[float]]], *, short: int = SHORT_RUNS, long: int = LONG_RUNS
+) -> dict[str, float]:
+    """The median of `short` times of each, or of `long` ones where the first took SHORT_S or more.
+
+    They take turns, so that what else the machine does hits all of them alike.
+    """
+    times = {name: [await once()] for name, once in competitors.items()}
+    wanted = {name: short if first < SHORT_S else long for name, (first,) in times.items()}
+    for turn in range(1, max(wanted.values())):
+        for name, once in competitors.items():
+            if turn < wanted[name]:
+                times[name].append(await once())
+    return {name: round(median(found), 3) for name, found in times.items()}

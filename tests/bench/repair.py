@@ -15,6 +15,7 @@ from __future__ import annotations
 import shlex
 import time
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from bot.core.incident import Incident, Phase
 from bot.core.model import IncidentId, Result
 from tests.bench import ansible
 from tests.bench.ansible import Command
-from tests.bench.clock import CommandFailed, median_s
+from tests.bench.clock import CommandFailed, medians_s
 from tests.bench.fleet import ansible_inventory
 from tests.bench.report import RepairSeconds
 from tests.sandbox.api import NODES
@@ -44,17 +45,21 @@ _PROOF = ("verify-canary", "verify-cleanup")
 _TIMEOUT_S = 120
 
 
-async def measure(folder: Path, *, short: int = 5, long: int = 3) -> RepairSeconds:
+async def measure(folder: Path) -> RepairSeconds:
     """Medians. Raises CommandFailed when a repair does not heal, PeersMissing."""
     async with sandbox_of(folder) as sandbox:
         broken = BrokenNode.of(sandbox)
         await sandbox.bot.start()
-        bot = await median_s(broken.repair_by_bot, short=short, long=long)
-        await sandbox.bot.stop()
+        await broken.repair_by_bot()  # so that its commands are known
         commands = commands_of(sandbox)
-        bare = await median_s(lambda: broken.repair_by_ssh(commands), short=short, long=long)
-        peer = await median_s(lambda: broken.repair_by_ansible(commands), short=short, long=long)
-    return RepairSeconds(bot=bot, ansible=peer, bare_ssh=bare)
+        took = await medians_s(
+            {
+                "bot": broken.repair_by_bot,
+                "bare_ssh": partial(broken.repair_by_ssh, commands),
+                "ansible": partial(broken.repair_by_ansible, commands),
+            }
+        )
+    return RepairSeconds(**took)
 
 
 def sandbox_of(folder: Path) -> Sandbox:

@@ -7,23 +7,24 @@ nodes answer is `fleet`'s.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from bot.config import load_settings
 from bot.core.facts import node_script
 from tests.bench import ansible
-from tests.bench.clock import median_s, run
+from tests.bench.clock import medians_s, run
 from tests.bench.fleet import Fleet, healthy_fleet
 from tests.bench.report import SIZES, SweepSeconds
 
 
-async def measure(folder: Path, *, sizes: tuple[str, ...] = SIZES, short: int = 5, long: int = 3) -> SweepSeconds:
+async def measure(folder: Path) -> SweepSeconds:
     """Medians, by number of nodes. Raises CommandFailed, PeersMissing."""
     bot, peer = {}, {}
-    for size in sizes:
+    for size in SIZES:
         async with healthy_fleet(folder / size, int(size)) as fleet:
-            bot[size] = await median_s(lambda fleet=fleet: by_bot(fleet), short=short, long=long)
-            peer[size] = await median_s(lambda fleet=fleet: by_ansible(fleet), short=short, long=long)
+            took = await medians_s({"bot": partial(by_bot, fleet), "ansible": partial(by_ansible, fleet)})
+        bot[size], peer[size] = took["bot"], took["ansible"]
     return SweepSeconds(bot=bot, ansible=peer)
 
 
