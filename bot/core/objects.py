@@ -7,7 +7,6 @@ where Kubernetes itself means the same by both.
 Source: k8s.io/api core/v1, batch/v1, node/v1, coordination/v1.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -354,8 +353,7 @@ Watched = Event | Pod | Job | Node | RuntimeClass
 """The kinds of which a watch is kept (design.md 4.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True, gc=False):
     """One thing that the watch said."""
 
     object: Watched
