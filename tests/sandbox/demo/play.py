@@ -25,6 +25,8 @@ from tests.sandbox.whole.process import BotDied, Record
 _SEEN_WITHIN_S = 90.0
 _ENDED_WITHIN_S = 180.0
 _SWEPT_WITHIN_S = 45.0
+_SLOW_MIRROR_S = 2.0
+"""Between two pieces of the archive, so that the first command lasts until somebody has typed `pause`."""
 _TYPED_TRIES = 10
 _TYPED_AGAIN_S = 1.0
 
@@ -129,6 +131,8 @@ class Play:
         )
         self._show(card())
         runs, ends = chapter.runs, chapter.ends
+        if chapter.halted:
+            self._sandbox.mirror.pause_s = _SLOW_MIRROR_S
         if chapter.answer is not None:
             await self._photograph()
             given = await self._answer(chapter, card, chapter.answer)
@@ -158,16 +162,20 @@ class Play:
 
     async def _halt(self, chapter: Chapter, card: Look) -> None:
         """Somebody pauses the whole bot while it repairs, looks at the card, and lets it go on."""
-        await self._until_state(chapter, card, "Repairing")
+        await self._begun(chapter.about)
         await self._type("pause", "--reason", chapter.halted)
-        await self._until_state(chapter, card, "Paused at")
+        self._sandbox.mirror.pause_s = 0
+        await self._until_card(
+            chapter, lambda: (seen := card()) is not None and seen.state.startswith("Paused at"), _ENDED_WITHIN_S
+        )
         self._show(card(), lines=4)
         await self._type("resume")
 
-    async def _until_state(self, chapter: Chapter, card: Look, begins: str) -> None:
-        await self._until_card(
-            chapter, lambda: (seen := card()) is not None and seen.state.startswith(begins), _ENDED_WITHIN_S
-        )
+    async def _begun(self, node: str) -> None:
+        """Until a repair of the node has begun its first command. The log may be silent: chaos kills the bot."""
+        async with asyncio.timeout(_ENDED_WITHIN_S):
+            while not any(i.target.name == node and i.under_way for i in journaled(self._sandbox)):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
 
     async def _type(self, *words: str) -> None:
         """A command of `imsbot`, again where nobody was there to take it: chaos kills the bot at any moment."""
