@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.core.action import Fail, Outcome, OutcomeKind
+from bot.core.action import Api, Fail, Outcome, OutcomeKind, Run
 from bot.core.incident import StepProgress
 
 SAME_ACT_LIMIT = 3
@@ -42,3 +42,14 @@ def _key_of(progress: StepProgress, seq: int) -> str:
 def last_line(output: str) -> str:
     lines = [line for line in output.splitlines() if line.strip()]
     return lines[-1] if lines else "no output"
+
+
+def has_begun(progress: StepProgress, action: Run | Api) -> bool:
+    """Whether the step began on its node before this action.
+
+    An announced act counts, because a pause's own record comes after its entry. But when the step asks for its
+    first act again, the node never got it.
+    """
+    if not progress.acts:
+        return False
+    return not (isinstance(action, Run) and action.command.key == progress.acts[0].key)

@@ -86,7 +86,8 @@ class Repair:
         """Before all that a pause keeps from being entered: Lease, connection, epoch. Raises as `Brake.heed`."""
         i = self._incident
         leaving = i.phase is Phase.UNDOING or i.failure is not None or i.abort is not None
-        current = i.current if i.touched and not leaving else None
+        goes_on = i.touched and not leaving and i.suspended is None
+        current = i.current if goes_on else None
         amid_whole = current is not None and bool(current.acts) and decode(current.planned).whole
         if not leaving and not amid_whole:
             await self._parts.brake.heed()
@@ -96,6 +97,7 @@ class Repair:
     async def _stand_still(self, pause: Paused) -> float | None:
         """Until the brake is released: without Lease and connection, our marks on the node (`engine/brake`)."""
         now = self._owner.now()
+        self._interrupted_at = None  # the time of a pause is nobody's trouble with the node
         if not self._incident.touched:
             return HALTED_RETRY_S
         if self._incident.suspended is None:

@@ -32,7 +32,7 @@ from bot.core.facts import Facts
 from bot.core.incident import StepProgress
 from bot.core.names import unit_name
 from bot.core.takeover import taken_over
-from bot.engine.acts import StepFailed, outcomes_by_key, refuse_repetition
+from bot.engine.acts import StepFailed, has_begun, outcomes_by_key, refuse_repetition
 from bot.engine.brake import Brake
 from bot.engine.owner import Owner
 from bot.engine.ports import Clock, Cluster, Lease, NodeShell, Records, World
@@ -127,7 +127,7 @@ class Runner:
         facts = self._kept_for(step, progress) or await self._gather(self._shell, step.needs_node, progress)
         action = step.next(replace(facts, outcomes=outcomes_by_key(progress)))
         if isinstance(action, Run | Api):
-            await self._heed_brake(step, progress)
+            await self._heed_brake(step, progress, action)
         log.debug("step asked", incident=self._owner.incident.id, step=name, action=type(action).__name__)
         try:
             await self._do(name, progress, action, facts)
@@ -189,10 +189,9 @@ class Runner:
         if self._owner.stopping:
             raise Stopping
 
-    async def _heed_brake(self, step: Step, progress: StepProgress) -> None:
-        """Raises Halted, or BotError when nobody can say. An act that is announced already has begun, for a pause:
-        the pause's own record comes after its entry."""
-        if not self._undoing and not (step.whole and progress.acts):
+    async def _heed_brake(self, step: Step, progress: StepProgress, action: Run | Api) -> None:
+        """Raises Halted, or BotError when nobody can say."""
+        if not self._undoing and not (step.whole and has_begun(progress, action)):
             await self._brake.heed()
 
     def _check_gate(self, facts: Facts, *, uncordons: bool = False) -> None:

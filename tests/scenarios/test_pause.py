@@ -358,3 +358,31 @@ def test_killed_as_it_stops_or_goes_on_it_still_ends_well(entry: type[e.Entry], 
         assert_given_back(stage)
 
     run_virtually(scenario())
+
+
+def test_a_restart_that_was_announced_but_never_reached_the_node_does_not_begin_while_paused() -> None:
+    """The bot was killed between the entry and the act, and paused while it was down."""
+
+    async def scenario() -> None:
+        reference, stage = Stage(), Stage()
+        async with reference.engine() as engine:
+            await approved(engine)
+            await engine.until_phase(Phase.CLOSED)
+        arms = [isinstance(x, e.Intended) and x.key == "arm" for x in reference.entries]
+        stage.journal.kill_at, stage.journal.kill_before = arms.index(True) + 1, False
+        async with stage.engine() as engine:
+            await approved(engine)
+            await stage.journal.killed.wait()
+        stage.journal.killed.clear()
+        stage.journal.kill_at = None
+        async with stage.engine() as engine:
+            at_once(engine.brake.pause(ROOT, WHY))
+            done = changes(stage)
+            await asyncio.sleep(600)
+            assert engine.only.suspended is not None
+            assert done[:2] == changes(stage)[:2]
+            await pausing.resume(engine.brake, ROOT)
+            assert Result.HEALED is (await engine.until_phase(Phase.CLOSED)).result
+        assert_given_back(stage)
+
+    run_virtually(scenario())
