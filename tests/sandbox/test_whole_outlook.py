@@ -87,6 +87,7 @@ async def test_readiness_follows_the_watch_and_slack(sandbox: Sandbox, monitorin
 async def test_an_incident_shows_in_the_metrics_and_in_a_log_without_secrets(
     sandbox: Sandbox, monitoring: Monitoring
 ) -> None:
+    await monitoring.until_ready("watch", "slack", within_s=30)  # else the pod may come with the list
     sandbox.create_job(pinned(ims_job("create"), BROKEN))
     card = await sandbox.slack.wait_for(
         lambda slack: (card := find_card(slack, BROKEN)) and card.actions and card, timeout_s=60

@@ -285,7 +285,7 @@ async def test_a_digest_is_one_card_whose_rows_move_with_their_incidents_over_a_
     restarted.show_digest(bulletin(**rests))
     picked = advance(rests["drift111"], e.Picked(at=NOW, actor=PERSON))
     restarted.show(picked)
-    await slack.wait_for(showing(f"picked by {PERSON.user}"), WAIT_S)
+    await slack.wait_for(showing(f"picked by <@{PERSON.user}>"), WAIT_S)
     assert 1 == len(slack.messages())
     assert 1 == len(list(slack.messages()[0].buttons())), "the other one can still be picked"
 
