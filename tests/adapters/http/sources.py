@@ -29,4 +29,4 @@ def sources(**changes: object) -> Sources:
         "halted": lambda: False,
         "monotonic": lambda: 100.0,
     }
-    return Sources(**{**usual, **changes})  # type: ignore[arg-type]
+    return Sources(**{**usual, **changes})  # type: ignore[arg-type] # each test names its own
