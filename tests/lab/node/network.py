@@ -57,6 +57,7 @@ class Network:
             host_end=f"{self.bridge}n{index}",
             address=f"10.213.{self.number}.{100 + index}",
             pods=f"10.214.{16 * self.number + index}.0/24",
+            mac=f"02:69:6d:73:{self.number:02x}:{index:02x}",
         )
 
     async def up(self) -> None:
@@ -89,6 +90,8 @@ class Cable:
     address: str
     pods: str
     """Its pods' addresses."""
+    mac: str
+    """Always the same, because the host remembers for most of a minute whose address is where."""
 
     @property
     def namespace_path(self) -> Path:
@@ -97,10 +100,11 @@ class Cable:
     async def lay(self) -> None:
         """Namespace, veth, address, default route. The bridge must be up."""
         inside = ("ip", "-n", self.namespace)
+        end = ("address", self.mac, "netns", self.namespace)
         await call_each(
             (
                 ("ip", "netns", "add", self.namespace),
-                ("ip", "link", "add", self.host_end, "type", "veth", "peer", "eth0", "netns", self.namespace),
+                ("ip", "link", "add", self.host_end, "type", "veth", "peer", "name", "eth0", *end),
                 ("ip", "link", "set", self.host_end, "master", self.network.bridge, "up"),
                 (*inside, "address", "add", f"{self.address}/24", "dev", "eth0"),
                 (*inside, "link", "set", "lo", "up"),
