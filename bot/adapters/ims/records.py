@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from bot.adapters.bodies import read_up_to
 from bot.adapters.ims.token import TokenSource
 from bot.core.action import CloseRecords, ImsRecord, Outcome, OutcomeKind
 from bot.core.errors import (
@@ -100,7 +101,7 @@ class ImsRecords:
                 async with self._session.request(
                     method, url, data=body or None, headers=headers, allow_redirects=False
                 ) as response:
-                    status, answer = response.status, await response.content.read(_MOST_BYTES)
+                    status, answer = response.status, await read_up_to(response, _MOST_BYTES)
             except (aiohttp.ClientError, TimeoutError) as error:
                 said = visible(str(error) or type(error).__name__, 200)
                 raise UnreachableError(f"{method} {url}: {said}") from error

@@ -11,10 +11,13 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from bot.adapters.bodies import read_up_to
 from bot.core.errors import InputError, PermanentError, UnreachableError
 
 EARLY_S = 30.0
 """Renewed so long before its end; at the latest when half of its life is over."""
+
+_MOST_BYTES = 65536
 
 
 class _Answer(Struct, frozen=True):
@@ -51,7 +54,7 @@ class TokenSource:
             async with self._session.post(self._url, data=form, allow_redirects=False) as response:
                 if response.status != 200:
                     raise _refusal(self._url, response.status)
-                return msgspec.json.decode(await response.content.read(65536), type=_Answer)
+                return msgspec.json.decode(await read_up_to(response, _MOST_BYTES), type=_Answer)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UnreachableError(f"{self._url}: no token: {type(error).__name__}") from error
         except msgspec.DecodeError:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from bot.adapters.bodies import read_up_to
 from bot.adapters.kube.backoff import Backoff
 from bot.adapters.kube.connect import Connection
 from bot.adapters.kube.resources import Call
@@ -128,18 +129,14 @@ def _may_repeat(request: Request, error: TemporaryError) -> bool:
 
 
 async def _body(call: Call[Any], response: aiohttp.ClientResponse) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise PermanentError(f"{call}: the answer is larger than {MAX_BODY_BYTES // 2**20} MiB")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    body = await read_up_to(response, MAX_BODY_BYTES + 1)
+    if len(body) > MAX_BODY_BYTES:
+        raise PermanentError(f"{call}: the answer is larger than {MAX_BODY_BYTES // 2**20} MiB")
+    return body
 
 
 async def _refusal(call: Call[Any], response: aiohttp.ClientResponse) -> BotError:
-    body = await response.content.read(MAX_REFUSAL_BYTES)
+    body = await read_up_to(response, MAX_REFUSAL_BYTES)
     return error_of(call, response.status, parse_status(body), response.headers)
 
 

@@ -73,6 +73,12 @@ async def test_a_waiting_record_is_set_to_error_once(ims: ImsServer, records: Im
     assert 1 == ims.asked("PATCH")
 
 
+async def test_an_answer_in_pieces_is_read_to_its_end(ims: ImsServer, records: ImsRecords) -> None:
+    ims.in_pieces = True
+    outcome = await records.close(CLOSE)
+    assert (OutcomeKind.OK, "error") == (outcome.kind, ims.records[ID]["status"]), outcome.output
+
+
 @pytest.mark.parametrize("status", ["success", "error"])
 async def test_a_record_that_has_ended_is_left_alone(ims: ImsServer, records: ImsRecords, status: str) -> None:
     ims.records[ID]["status"] = status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from types import TracebackType
 from typing import Any, Final
@@ -33,6 +34,8 @@ class ImsServer:
         self.failing_status: int | None = None
         """Answer everything but tokens with this status, while set."""
         self.token_status: int | None = None
+        self.in_pieces = False
+        """Send every body in two pieces with a pause between, as a gateway may."""
         self.tokens: set[str] = set()
         """Those that are good; a test empties it to end them early."""
         self._runner: web.AppRunner | None = None
@@ -79,9 +82,9 @@ class ImsServer:
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        response: web.StreamResponse = await handler(request)
+        response: web.Response = await handler(request)
         self.calls.append((request.method, request.path, response.status))
-        return response
+        return await _in_pieces(request, response) if self.in_pieces else response
 
     async def _token(self, request: web.Request) -> web.Response:
         form = await request.post()
@@ -116,6 +119,18 @@ class ImsServer:
         if request.match_info["id"] not in self.records:
             return _problem(404, "The job record does not exist")
         return None
+
+
+async def _in_pieces(request: web.Request, whole: web.Response) -> web.StreamResponse:
+    body = whole.body
+    assert isinstance(body, bytes)
+    response = web.StreamResponse(status=whole.status, headers={"Content-Type": whole.content_type})
+    response.content_length = len(body)
+    await response.prepare(request)
+    for piece in (body[: len(body) // 2], body[len(body) // 2 :]):
+        await response.write(piece)
+        await asyncio.sleep(0.05)
+    return response
 
 
 def _problem(status: int, detail: str) -> web.Response:
