@@ -1,8 +1,9 @@
-"""The acts of one step, as its progress tells them: their outcomes, and when there were enough of the same."""
+"""The acts of one step, as its progress tells them: what the step hears of them, and when they were enough."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 
-from bot.core.action import Api, Fail, Outcome, OutcomeKind, Run
+from bot.core.action import Api, Fail, OutcomeKind, Run
+from bot.core.facts import Facts
 from bot.core.incident import StepProgress
 
 SAME_ACT_LIMIT = 3
@@ -18,10 +19,11 @@ class StepFailed(Exception):
         self.failure = failure
 
 
-def outcomes_by_key(progress: StepProgress) -> Mapping[str, Outcome]:
-    """The latest known outcome of each act of the step, under its key."""
+def with_acts(facts: Facts, progress: StepProgress) -> Facts:
+    """The facts, and what the step itself has done so far."""
     keys = {act.seq: act.key for act in progress.acts}
-    return {keys[seq]: outcome for seq, outcome in progress.outcomes}
+    outcomes = {keys[seq]: outcome for seq, outcome in progress.outcomes}
+    return replace(facts, outcomes=outcomes, acted=progress.acts[-1].at if progress.acts else None)
 
 
 def refuse_repetition(progress: StepProgress, key: str) -> None:

@@ -93,7 +93,7 @@ class Records(Protocol):
     """The job records of IMS."""
 
     async def close(self, change: CloseRecords) -> Outcome:
-        """Idempotent; outcomes as those of `Cluster.apply`."""
+        """Idempotent; outcomes as those of `Cluster.apply`. A good one's output has a line `ID: …` per record."""
 
 
 class Lease(Protocol):

@@ -32,7 +32,7 @@ from bot.core.facts import Facts
 from bot.core.incident import StepProgress
 from bot.core.names import unit_name
 from bot.core.takeover import taken_over
-from bot.engine.acts import StepFailed, has_begun, outcomes_by_key, refuse_repetition
+from bot.engine.acts import StepFailed, has_begun, refuse_repetition, with_acts
 from bot.engine.brake import Brake
 from bot.engine.owner import Owner
 from bot.engine.ports import Clock, Cluster, Lease, NodeShell, Records, World
@@ -125,7 +125,7 @@ class Runner:
             return
         step = decode(progress.planned)
         facts = self._kept_for(step, progress) or await self._gather(self._shell, step.needs_node, progress)
-        action = step.next(replace(facts, outcomes=outcomes_by_key(progress)))
+        action = step.next(with_acts(facts, progress))
         if isinstance(action, Run | Api):
             await self._heed_brake(step, progress, action)
         log.debug("step asked", incident=self._owner.incident.id, step=name, action=type(action).__name__)

@@ -6,14 +6,18 @@ It is the last step, approved with the rest; without the section `ims`, or where
 there is none.
 """
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
-from bot.core.action import Action, Api, CloseRecords, Done, ImsRecord
+from bot.core.action import Action, Api, CloseRecords, Done, ImsRecord, Outcome, OutcomeKind, Wait
 from bot.core.facts import Facts
 from bot.core.fate import Fate, job_fates
 from bot.core.model import Verb
 from bot.steps.situation import Situation
-from bot.steps.step import Step, failed, succeeded
+from bot.steps.step import Step, failed
+
+AGAIN_S = 60.0
+"""How long after an unanswered try the next one begins: IMS and its gateway restart in about that."""
 
 _NAMES_SHOWN = 5
 
@@ -50,9 +54,19 @@ class CloseLostRecords(Step, frozen=True, kw_only=True, tag="close-records"):
             return Done("no IMS record has to be closed: no job is lost")
         if failure := failed(facts, "close-records"):
             return failure
-        if succeeded(facts, "close-records"):
+        outcome = facts.outcomes.get("close-records")
+        if outcome is not None and outcome.kind is OutcomeKind.UNKNOWN and facts.acted is not None:
+            until = facts.acted + timedelta(seconds=AGAIN_S)
+            if facts.now < until:
+                return Wait(until=until, why="IMS did not answer", poll_s=AGAIN_S)
+        elif outcome is not None and _told(outcome) >= {record.id for record in lost}:
             return Done(f"closed as error in IMS: {_listed(lost)}")
         return Api(CloseRecords(lost), f"set {_listed(lost)} to error in IMS")
+
+
+def _told(outcome: Outcome) -> set[str]:
+    """The records that a good outcome is about; a job may have been lost since."""
+    return {line.partition(":")[0] for line in outcome.output.splitlines()}
 
 
 def _listed(records: tuple[ImsRecord, ...]) -> str:

@@ -280,7 +280,7 @@ class SimulatedCluster:
             return self.close_fails
         for record in change.records:
             self.records[record.id] = "error"
-        return OK
+        return Outcome(OutcomeKind.OK, output="\n".join(f"{record.id}: is error now" for record in change.records))
 
     def _apply(self, change: ClusterChange) -> Outcome:
         match change:

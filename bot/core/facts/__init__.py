@@ -131,6 +131,8 @@ class Facts:
     outcomes: Mapping[str, Outcome]
     """Of this very step: the latest outcome of each command (by its key) and change (by its tag)."""
     classify: Classify
+    acted: datetime | None = None
+    """When this very step announced its latest act."""
 
     @property
     def on_node(self) -> NodeFacts:
