@@ -38,11 +38,13 @@ class Ended(Record, frozen=True, tag="sweep-ended"):
     """Those that are not fine."""
     fine: int
     digest: str = ""
-    """Which digest card tells of it: that of the first sweep since which there is drift; empty without drift."""
+    """Which digest card tells of it: that of the first sweep since which there is drift; empty without any."""
     since: datetime | None = None
     """When that first sweep ended."""
     news: tuple[str, ...] = ()
-    """Nodes that drift now and did not in the sweep before."""
+    """Nodes that drift now and did not when they were last read."""
+    unclear: tuple[str, ...] = ()
+    """Nodes that drifted when they were last read, and cannot be read now."""
 
     @property
     def drift(self) -> tuple[Row, ...]:
@@ -119,10 +121,11 @@ def is_due(
 
 
 def ended(at: datetime, sweep: str, rows: Sequence[Row], last: Ended | None) -> Ended:
-    """The record of a sweep that found these rows. A digest lives on as long as there is drift."""
+    """The record of a sweep that found these rows. A digest lives on while there may be drift."""
     told = tuple(row for row in rows if row.state is not State.FINE)
     drifting = [row.target.name for row in told if row.state is State.DRIFT]
-    before = {row.target.name for row in last.drift} if last is not None else set()
+    before = {*last.unclear, *(row.target.name for row in last.drift)} if last is not None else set()
+    unreadable = [row.target.name for row in told if row.state is State.UNREADABLE]
     if last is not None and before:
         digest, since = last.digest, last.since
     else:
@@ -135,6 +138,7 @@ def ended(at: datetime, sweep: str, rows: Sequence[Row], last: Ended | None) -> 
         digest=digest,
         since=since,
         news=tuple(name for name in drifting if name not in before),
+        unclear=tuple(name for name in unreadable if name in before),
     )
 
 

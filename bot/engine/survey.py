@@ -10,6 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 import msgspec
+import structlog
 
 from bot.core.drift import DriftKind, Row, unlike_the_others
 from bot.core.errors import BotError, InputError, UnreachableError
@@ -24,6 +25,8 @@ from bot.engine.look import Looker, Subject
 from bot.engine.ports import Clock, Cluster
 from bot.steps.situation import Situation
 from bot.steps.survey import survey_class, survey_node
+
+log = structlog.get_logger(__name__)
 
 PATIENCE = 1 / 6
 """The part of the facts' time bound after which a node counts as slow."""
@@ -110,6 +113,9 @@ class Surveyor:
             error: BotError = UnreachableError(f"{name}: no facts within {bound_s:g} s")
         except BotError as caught:
             error = caught
+        except Exception as defect:
+            log.exception("facts of a node could not be understood", node=name)
+            error = BotError(f"{name}: a defect of the bot ({type(defect).__name__}), told in its log")
         else:
             broken = any(drift.kind is DriftKind.FILE_BROKEN for drift in row.drifts)
             return row, facts if broken else None

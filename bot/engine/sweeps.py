@@ -15,7 +15,7 @@ import structlog
 from bot.core import sweep as s
 from bot.core.drift import Row, State
 from bot.core.entries import Swept
-from bot.core.errors import BotError, JournalError
+from bot.core.errors import BotError
 from bot.core.mode import why_observed
 from bot.core.model import Actor
 from bot.engine.desk import Desk
@@ -28,8 +28,6 @@ log = structlog.get_logger(__name__)
 AGAIN_S = 60.0
 """How soon a sweep begins anew when the API could not be read."""
 
-TRIES = 10
-
 FOUND_FINE = "A later sweep found it as it should be."
 
 
@@ -40,6 +38,8 @@ class Sweeps:
         self._desk = desk
         self._memory = s.Memory()
         self._asked: list[Actor | None] = []
+        self._forgotten: set[str] = set()
+        """Since the sweep that runs began to look."""
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
 
@@ -67,17 +67,17 @@ class Sweeps:
         self._wake.set()
 
     async def run(self) -> None:
-        """One sweep after another, until cancelled. Raises JournalError."""
+        """One sweep after another, until cancelled; one that fails stays enqueued. Raises JournalError."""
         while True:
             await self._wake.wait()
+            asked, self._asked = self._asked, []
             self._wake.clear()
-            actor, self._asked = next((a for a in self._asked if a is not None), None), []
             try:
-                await self._sweep(await self._scope(), actor)
-            except JournalError:
+                await self._sweep(next((actor for actor in asked if actor is not None), None))
+            except Exception:
+                self._asked = [*asked, *self._asked]
+                self._wake.set()
                 raise
-            except BotError as error:
-                log.error("no sweep", error=str(error))
 
     async def forget(self, node: str, actor: Actor) -> bool:
         """That it was expected once counts no more, and nobody is asked about its drift.
@@ -86,6 +86,7 @@ class Sweeps:
         """
         if node not in self._memory.expected:
             return False
+        self._forgotten.add(node)
         await self._record(s.Forgotten(at=self._parts.clock.now(), node=node, actor=actor))
         for worker in self._desk.resting():
             if worker.target.name == node:
@@ -93,23 +94,24 @@ class Sweeps:
         return True
 
     async def _scope(self) -> Scope:
-        """Raises BotError when the API cannot be read for too long."""
-        for _ in range(TRIES - 1):
+        """As soon as the API can be read."""
+        while True:
+            self._forgotten.clear()
             try:
                 return await self._surveyor.scope(self._memory.expected)
-            except JournalError:
-                raise
             except BotError as error:
                 log.warning("the sweep cannot begin yet", error=str(error))
-                await self._parts.clock.sleep(AGAIN_S)
-        return await self._surveyor.scope(self._memory.expected)
+            await self._parts.clock.sleep(AGAIN_S)
 
-    async def _sweep(self, scope: Scope, actor: Actor | None) -> None:
+    async def _sweep(self, actor: Actor | None) -> None:
+        scope = await self._scope()
         now, running = self._parts.clock.now(), self._memory.running
         name = running.sweep if running is not None else f"sweep-{new_incident_id()}"
-        await self._record(s.Begun(at=now, sweep=name, nodes=scope.expected.names, actor=actor))
-        log.info("sweep begun", sweep=name, nodes=len(scope.expected.names))
-        rows = await self._surveyor.survey(scope)
+        nodes = tuple(node for node in scope.expected.names if node not in self._forgotten)
+        await self._record(s.Begun(at=now, sweep=name, nodes=nodes, actor=actor))
+        log.info("sweep begun", sweep=name, nodes=len(nodes))
+        surveyed = await self._surveyor.survey(scope)
+        rows = [row for row in surveyed if row.target.name not in self._forgotten]
         draft = s.ended(self._parts.clock.now(), name, rows, self._memory.last)
         told = [await self._with_incident(row, name, draft.digest) for row in draft.rows]
         end = msgspec.structs.replace(draft, rows=tuple(told))

@@ -29,6 +29,7 @@ from bot.engine.parts import Parts
 from bot.engine.survey import Surveyor
 from bot.engine.sweeps import Sweeps
 from bot.engine.telling import CardsWithHalt
+from bot.engine.upkeep import keep
 from bot.views.card import render_card
 from bot.views.digest_card import render_digest
 from tests.scenarios.simulated import (
@@ -199,7 +200,10 @@ class Stage:
         """Its schedule."""
 
     def _facts(self, raw: bytes) -> NodeFacts:
-        return next(node for node in self.cluster.nodes if node.name == raw.decode()).facts()
+        found = next(node for node in self.cluster.nodes if node.name == raw.decode())
+        if found.puzzling:
+            raise RuntimeError("a defect of the bot")
+        return found.facts()
 
     def _rules(self) -> RuleSet:
         def as_here(rule: Rule) -> Rule:
@@ -254,7 +258,7 @@ class Stage:
 
     async def _sweep(self, sweeps: Sweeps) -> None:
         await sweeps.resume(self.fires_after)
-        await sweeps.run()
+        await keep("sweeps", sweeps.run, self.clock)
 
     def sighting(
         self, family: Family = Family.HANDLER_NOT_CONFIGURED, pod: str = "cray-ims-1-create-abcde"

@@ -81,6 +81,8 @@ class SimulatedNode:
     gone: bool = False
     """Its Node object was deleted."""
     unreadable: bool = False
+    puzzling: bool = False
+    """Its facts meet a defect of the bot."""
     epoch_damaged: bool = False
     deaf_reads: int = 0
     """At how many of the next looks containerd's CRI does not answer."""
@@ -203,11 +205,16 @@ class SimulatedCluster:
     """IMS job id -> status of its record."""
     close_fails: Outcome | None = None
     forbids_rollout: bool = False
+    defects: int = 0
+    """How many of the next reads meet one."""
     lose_answers: int = 0
     """How many of the next changes are made without the bot hearing of it."""
 
     async def facts(self, reads: Reads) -> ClusterFacts:
         self.reads += 1
+        if self.defects:
+            self.defects -= 1
+            raise RuntimeError("a defect of the bot")
         if self.down:
             raise UnreachableError("the API server does not answer")
         if self.forbids:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bot.core import entries as e
+from bot.core.errors import JournalError
 from bot.core.facts.ours import Rollback
 from bot.core.incident import Phase
 from bot.core.model import Result
@@ -183,3 +184,11 @@ def test_a_part_that_crashes_begins_anew_ever_more_slowly_and_ends_nobody_else()
         assert [0.0, 1.0, 6.0, 21.0, 81.0, 141.0, 3742.0] == starts[:7]
 
     run_virtually(scenario())
+
+
+def test_a_part_that_lost_the_journal_ends_the_program() -> None:
+    async def lost() -> None:
+        raise JournalError("the disk is full")
+
+    with pytest.raises(JournalError):
+        run_virtually(keep("test", lost, VirtualClock()))

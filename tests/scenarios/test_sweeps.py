@@ -257,16 +257,76 @@ def test_a_node_that_cannot_be_read_is_told_of_and_its_incident_stays() -> None:
     run_virtually(scenario())
 
 
-def test_a_sweep_waits_for_an_api_that_does_not_answer() -> None:
+def test_drift_that_could_not_be_read_for_a_while_stays_on_its_card() -> None:
+    async def scenario() -> None:
+        stage = swept()
+        repaired(stage.second)
+        async with stage.engine() as engine:
+            first = await sweep(engine)
+            stage.node.unreadable = True
+            for _ in range(2):
+                blind = await sweep(engine)
+                assert (first.digest, (TARGET.name,)) == (blind.digest, blind.unclear)
+            stage.node.unreadable = False
+            again = await sweep(engine)
+            assert (first.digest, (), ()) == (again.digest, again.unclear, again.news)
+
+    run_virtually(scenario())
+
+
+def test_a_node_whose_facts_meet_a_defect_is_unreadable_and_the_rest_is_swept() -> None:
+    async def scenario() -> None:
+        stage = swept()
+        stage.node.puzzling = True
+        async with stage.engine() as engine:
+            end = await sweep(engine)
+            assert [State.UNREADABLE, State.DRIFT] == [row.state for row in end.rows]
+            assert "a defect of the bot (RuntimeError)" in end.rows[0].unreadable
+
+    run_virtually(scenario())
+
+
+def test_a_sweep_waits_for_an_api_that_does_not_answer_for_as_long_as_it_takes() -> None:
     async def scenario() -> None:
         stage = swept()
         stage.cluster.down = True
         async with stage.engine() as engine:
             engine.sweeps.ask(None)
-            await asyncio.sleep(150)
+            await asyncio.sleep(2 * HOUR_S)
             assert [] == begins(stage)
             stage.cluster.down = False
             await engine.until(lambda: bool(ends(stage)), within_s=120, step_s=10)
+            await engine.ticks(HOUR_S)
+            assert 1 == len(ends(stage))
+
+    run_virtually(scenario())
+
+
+def test_a_sweep_that_meets_a_defect_is_repeated_for_who_asked_for_it() -> None:
+    async def scenario() -> None:
+        stage = swept()
+        stage.cluster.defects = 1
+        async with stage.engine() as engine:
+            engine.sweeps.ask(ROOT)
+            await engine.until(lambda: bool(ends(stage)))
+            assert [ROOT] == [begun.actor for begun in begins(stage)]
+
+    run_virtually(scenario())
+
+
+def test_a_node_that_is_forgotten_while_a_sweep_begins_is_not_expected_by_it() -> None:
+    async def scenario() -> None:
+        stage = swept()
+        async with stage.engine() as engine:
+            await sweep(engine)
+            stage.second.labels.clear()
+            stage.cluster.slow_s = 10
+            engine.sweeps.ask(None)
+            await asyncio.sleep(5)
+            assert await engine.sweeps.forget(SECOND.name, ROOT)
+            await engine.until(lambda: 2 == len(ends(stage)))
+            assert (samples.NODE,) == begins(stage)[-1].nodes
+            assert [samples.NODE] == [row.target.name for row in ends(stage)[-1].rows]
 
     run_virtually(scenario())
 
