@@ -5,18 +5,10 @@ from dataclasses import replace
 from bot.core.action import Api, Fail, OutcomeKind, Run
 from bot.core.facts import Facts
 from bot.core.incident import StepProgress
+from bot.engine.ends import StepFailed
 
 SAME_ACT_LIMIT = 3
 """A step that asks for the same act again and again does not reach its end state."""
-
-
-class StepFailed(Exception):
-    """A step of the plan or of its undo cannot reach its end state."""
-
-    def __init__(self, step: str, failure: Fail) -> None:
-        super().__init__(failure.why)
-        self.step = step
-        self.failure = failure
 
 
 def with_acts(facts: Facts, progress: StepProgress) -> Facts:

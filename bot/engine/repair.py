@@ -18,13 +18,13 @@ from bot.core.model import Blocker, Consent, Diagnosis, Family, Plan
 from bot.core.pause import Paused, halt_text
 from bot.core.plan import within
 from bot.core.quiet import NO_START, UNREADABLE
-from bot.engine.acts import StepFailed
 from bot.engine.brake import Halted
+from bot.engine.ends import StepFailed, Stopping, TakenOver
 from bot.engine.look import Subject
 from bot.engine.owner import Owner
 from bot.engine.parts import Parts
 from bot.engine.ports import Lease, NodeShell
-from bot.engine.runner import Runner, Stopping, TakenOver
+from bot.engine.runner import Runner
 from bot.steps import decode
 from bot.steps.undo_plan import undo_plan
 

@@ -32,8 +32,9 @@ from bot.core.facts import Facts
 from bot.core.incident import StepProgress
 from bot.core.names import unit_name
 from bot.core.takeover import taken_over
-from bot.engine.acts import StepFailed, has_begun, refuse_repetition, with_acts
+from bot.engine.acts import has_begun, refuse_repetition, with_acts
 from bot.engine.brake import Brake
+from bot.engine.ends import StepFailed, Stopping, TakenOver
 from bot.engine.owner import Owner
 from bot.engine.ports import Clock, Cluster, Lease, NodeShell, Records, World
 from bot.steps import decode
@@ -45,18 +46,10 @@ ROUND_S = 0.5
 """At least this long between two rounds of facts of a waiting step."""
 
 KEPT_S = 1.0
-"""How old facts may be that a second step is asked with."""
+"""How old facts may be that a step acts on, or that a second one is asked with."""
 
 COLLECT_MARGIN_S = 30.0
 """Beyond a unit's own bound: the node's clock is not ours, and systemd needs a moment to end it."""
-
-
-class Stopping(Exception):
-    """The program ends: no new command starts (design.md invariant 5)."""
-
-
-class TakenOver(Exception):
-    """A person removed our annotation or set a hold; the incident is held as it is."""
 
 
 GatherFacts = Callable[[NodeShell | None, bool, StepProgress], Awaitable[Facts]]
@@ -127,7 +120,12 @@ class Runner:
         facts = self._kept_for(step, progress) or await self._gather(self._shell, step.needs_node, progress)
         action = step.next(with_acts(facts, progress))
         if isinstance(action, Run | Api):
+            asked_s = self._clock.monotonic()
             await self._heed_brake(step, progress, action)
+            if self._clock.monotonic() - asked_s > KEPT_S:
+                # A slow answer is no gap: a hold or a takeover of meanwhile is seen.
+                facts = await self._gather(self._shell, step.needs_node, progress)
+                action = step.next(with_acts(facts, progress))
         log.debug("step asked", incident=self._owner.incident.id, step=name, action=type(action).__name__)
         try:
             await self._do(name, progress, action, facts)

@@ -131,9 +131,11 @@ class PaperKey:
     value: str | None = None
     unreadable: BotError | None = None
     reads: int = 0
+    slow_s: float = 0.0
 
     async def read(self) -> str | None:
         self.reads += 1
+        await asyncio.sleep(self.slow_s)
         if self.unreadable is not None:
             raise self.unreadable
         return self.value

@@ -10,6 +10,7 @@ from bot.core import entries as e
 from bot.core.action import Outcome, OutcomeKind
 from bot.core.errors import BotError, ForbiddenError, UnreachableError
 from bot.core.incident import Incident, Phase
+from bot.core.marks import HOLD
 from bot.core.model import Consent, Family, Result
 from bot.core.pause import Paused, Unclear
 from bot.engine import pausing
@@ -275,6 +276,22 @@ def test_the_cluster_s_key_stops_a_repair_and_only_the_key_lets_it_go_on() -> No
             stage.key.value = "false"
             assert Result.HEALED is (await engine.until_phase(Phase.CLOSED)).result
         assert_given_back(stage)
+
+    run_virtually(scenario())
+
+
+def test_a_hold_that_is_set_while_the_key_is_slow_to_read_is_seen_before_the_command() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        async with stage.engine() as engine:
+            await approved(engine)
+            await engine.until(lambda: stage.node.cordoned)
+            stage.key.slow_s = 20
+            reads, ran = stage.key.reads, len(stage.node.ran)
+            await engine.until(lambda: stage.key.reads > reads, step_s=1)
+            stage.node.annotations[HOLD] = "true"
+            await engine.until_phase(Phase.HELD)
+            assert ran == len(stage.node.ran)
 
     run_virtually(scenario())
 
