@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.kube.resources import JOBS, NODES, PODS, Resource
+from bot.adapters.kube.resources import DAEMON_SETS, JOBS, NODES, PODS, Resource
 from bot.core.errors import ForbiddenError, RejectedError
 from bot.core.objects import Pod
 from tests.lab.admin import administrator, until
@@ -72,6 +72,15 @@ async def test_the_kube_adapter_keeps_its_promises_on_a_real_api_server(running_
     tests = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "tests/adapters/kube")
     code, said, _ = await try_call(*tests, env=env)
     assert 0 == code, said
+    async with administrator(running_lab.admin_kubeconfig) as admin:
+
+        async def as_before() -> bool:
+            left = await admin.list(DAEMON_SETS, "default") + await admin.list(PODS, "default")
+            return not left and running_lab.workers.keys() == {
+                n["metadata"]["name"] for n in await admin.list(NODES)
+            }
+
+        await until(as_before, 30)
 
 
 async def test_by_hand_a_lab_comes_up_over_what_is_left_and_nothing_remains_of_it(

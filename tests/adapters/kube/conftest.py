@@ -8,13 +8,17 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.adapters.kube.client import ApiClient
-from bot.adapters.kube.connect import connect
-from bot.adapters.kube.resources import NAMESPACES
+from bot.adapters.kube.connect import Connection, connect
+from bot.adapters.kube.resources import NAMESPACES, Resource, T
+from bot.core.errors import ConflictError, NotFoundError
+from bot.core.objects import RawObject
 from bot.core.settings import Kubernetes
 from tests.sandbox.api import ApiServer
 
@@ -42,10 +46,35 @@ def kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return server.kubeconfig(tmp_path / "kubeconfig")
 
 
+class TidyClient(ApiClient):
+    """Takes away what a test made: a real server keeps it, and kubelets and controllers go on with it."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, timeout_s=5)
+        self._made: list[tuple[Resource[Any], str, str, str]] = []
+
+    async def create(
+        self, resource: Resource[T], body: RawObject, namespace: str = "", *, dry_run: bool = False
+    ) -> T:
+        made = await super().create(resource, body, namespace, dry_run=dry_run)
+        if not dry_run:
+            meta = made.metadata
+            self._made.append((resource, meta.name, namespace, meta.uid))
+        return made
+
+    async def tidy(self) -> None:
+        for resource, name, namespace, uid in reversed(self._made):
+            with suppress(NotFoundError, ConflictError):
+                await self.delete(resource, name, namespace, uid=uid)
+
+
 @pytest.fixture
 async def api(kubeconfig: Path) -> AsyncIterator[ApiClient]:
     async with connect(Kubernetes(kubeconfig=kubeconfig)) as connection:
-        yield ApiClient(connection, timeout_s=5)
+        client = TidyClient(connection)
+        yield client
+        if REAL:
+            await client.tidy()
     if REAL:
         await asyncio.sleep(_GOODBYE_S)
 
