@@ -23,7 +23,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from bot.adapters import journal_pauses, journal_sweeps
+from bot.adapters.journal_records import PAUSES, SWEEPS
 from bot.core import entries
 from bot.core.entries import History
 from bot.core.errors import JournalError
@@ -158,16 +158,16 @@ class SqliteJournal:
         return await self._in_thread(lambda: _read_all(self._opened, self.path))
 
     async def note_pause(self, record: PauseRecord) -> None:
-        await self._in_thread(lambda: self._write(journal_pauses.INSERT, journal_pauses.row_of(record)))
+        await self._in_thread(lambda: self._write(PAUSES.insert, PAUSES.row(record)))
 
     async def pauses(self) -> Sequence[PauseRecord]:
-        return await self._in_thread(lambda: self._read(journal_pauses.read_pauses))
+        return await self._in_thread(lambda: self._read(PAUSES.read))
 
     async def note_sweep(self, record: SweepRecord) -> None:
-        await self._in_thread(lambda: self._write(journal_sweeps.INSERT, journal_sweeps.row_of(record)))
+        await self._in_thread(lambda: self._write(SWEEPS.insert, SWEEPS.row(record)))
 
     async def sweeps(self) -> Sequence[SweepRecord]:
-        return await self._in_thread(lambda: self._read(journal_sweeps.read_sweeps))
+        return await self._in_thread(lambda: self._read(SWEEPS.read))
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
@@ -188,8 +188,7 @@ class SqliteJournal:
             _check_ours(connection, self.path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(journal_pauses.TABLE)
-            connection.executescript(journal_sweeps.TABLE)
+            connection.executescript(PAUSES.create + SWEEPS.create)
             (self._id,) = connection.execute("SELECT id FROM identity").fetchone()
         except sqlite3.Error as error:
             raise _damaged(self.path, error) from error
@@ -258,8 +257,8 @@ def read_contents(path: Path) -> Contents:
             _check_ours(connection, path)
             return Contents(
                 _read_all(connection, path),
-                journal_pauses.read_pauses(connection, path),
-                journal_sweeps.read_sweeps(connection, path),
+                PAUSES.read(connection, path),
+                SWEEPS.read(connection, path),
             )
         finally:
             connection.close()

@@ -59,7 +59,7 @@ async def test_a_disk_that_fills_up_while_unpacking_is_left_as_it_was(story: Sto
     story.change(kata={"min_free_bytes": 1 << 20, "min_free_inodes": 10})
     await put_all(story, {BROKEN: WITHOUT_KATA})
     worker = story.lab.workers[BROKEN]
-    await worker.run("mount -t tmpfs -o size=4m tmpfs /opt")
+    await worker.fill_opt(4 << 20)
     await story.begin()
     job = await story.create_job(kata_job("create", node=BROKEN))
     await story.approve(BROKEN)
