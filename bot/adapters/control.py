@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bot.core.errors import BotError, InputError, PermanentError, UnreachableError
+from bot.core.errors import UNDECODABLE, BotError, InputError, PermanentError, UnreachableError
 from bot.core.model import Actor
 
 MAX_LINE = 64 * 1024
@@ -109,7 +109,7 @@ def _remove_stale(path: Path) -> None:
 async def _respond(line: bytes, peer: Peer, answer: Answerer) -> Response:
     try:
         request = msgspec.json.decode(line, type=Request)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         return Response(ok=False, text=f"the bot did not understand the request: {error}")
     try:
         return await answer(request, peer)

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from bot.core import pause, sweep
-from bot.core.errors import JournalError
+from bot.core.errors import UNDECODABLE, JournalError
 
 R = TypeVar("R")
 
@@ -62,7 +62,7 @@ class RecordTable(Generic[R]):
             if version != self.format:
                 raise msgspec.ValidationError(f"format {version}")
             return self.decode(record)
-        except msgspec.MsgspecError as error:
+        except UNDECODABLE as error:
             raise JournalError(
                 f"{path}: {self.record} {n} is not known to this program ({error}); run the version that wrote it"
             ) from error

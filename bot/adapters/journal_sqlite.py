@@ -26,7 +26,7 @@ import msgspec
 from bot.adapters.journal_records import PAUSES, SWEEPS
 from bot.core import entries
 from bot.core.entries import History
-from bot.core.errors import JournalError
+from bot.core.errors import UNDECODABLE, JournalError
 from bot.core.model import IncidentId
 from bot.core.pause import PauseRecord
 from bot.core.sweep import SweepRecord
@@ -228,7 +228,7 @@ def _read_all(connection: sqlite3.Connection, path: Path) -> dict[IncidentId, Hi
                 if version != entries.FORMAT:
                     raise msgspec.ValidationError(f"format {version}")
                 decoded.append(entries.decode(record))
-            except msgspec.MsgspecError as error:
+            except UNDECODABLE as error:
                 unknown[IncidentId(incident)] = f"record {n} of the journal is not known to this program ({error})"
     except sqlite3.Error as error:
         raise _damaged(path, error) from error

@@ -4,6 +4,8 @@ Each outside error is translated once, in its adapter, with the cause chained. A
 person who reads it at night: it names the thing, what was seen, and what to do next.
 """
 
+import msgspec
+
 
 class BotError(Exception):
     """Anything this program says about the world outside it. `str(error)` is fit for a terminal or a card."""
@@ -68,3 +70,6 @@ class JournalError(PermanentError):
 PASSING = (TemporaryError, UnknownFactError, ForbiddenError)
 """What may pass by itself: a busy node answers late, and an API server that has just been started forbids for a
 moment what it allows. Whoever asks again gives up after a time all the same."""
+
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError)
+"""What msgspec raises for bytes from outside: the second for those that are no UTF-8 within a string."""

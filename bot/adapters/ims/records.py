@@ -19,6 +19,7 @@ from bot.adapters.bodies import read_up_to
 from bot.adapters.ims.token import TokenSource
 from bot.core.action import CloseRecords, ImsRecord, Outcome, OutcomeKind
 from bot.core.errors import (
+    UNDECODABLE,
     BotError,
     ForbiddenError,
     InputError,
@@ -87,7 +88,7 @@ class ImsRecords:
         body = await self._send("GET", record)
         try:
             return msgspec.json.decode(body, type=_Record)
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             raise RejectedError(f"IMS job {record}: the answer is not of the form we know: {error}") from error
 
     async def _send(self, method: str, record: str, body: bytes = b"") -> bytes:
@@ -139,7 +140,7 @@ def _detail(answer: bytes) -> str:
     """IMS speaks RFC 7807 problems; anything else (a proxy's page) is not quoted."""
     try:
         found = msgspec.json.decode(answer, type=dict[str, object])
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return ""
     return str(found.get("detail") or found.get("title") or "")
 

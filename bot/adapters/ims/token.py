@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.adapters.bodies import read_up_to
-from bot.core.errors import InputError, PermanentError, UnreachableError
+from bot.core.errors import UNDECODABLE, InputError, PermanentError, UnreachableError
 
 EARLY_S = 30.0
 """Renewed so long before its end; at the latest when half of its life is over."""
@@ -57,7 +57,7 @@ class TokenSource:
                 return msgspec.json.decode(await read_up_to(response, _MOST_BYTES), type=_Answer)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UnreachableError(f"{self._url}: no token: {type(error).__name__}") from error
-        except msgspec.DecodeError:
+        except UNDECODABLE:
             raise PermanentError(f"{self._url}: what came back is no token") from None
 
     def _secret(self) -> str:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from bot.adapters.kube.connect import Connection
 from bot.adapters.kube.resources import VERSION, Call, Resource, T
 from bot.adapters.kube.transport import PRODUCT, Request, Transport
-from bot.core.errors import NotFoundError, PermanentError
+from bot.core.errors import UNDECODABLE, NotFoundError, PermanentError
 from bot.core.objects import RawObject
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -136,7 +136,7 @@ class ApiClient:
         body = await self._transport.send(request, timeout_s)
         try:
             return msgspec.json.decode(body, type=kind)
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             raise PermanentError(f"{request.call}: the answer is not of the form we know: {error}") from error
 
 
@@ -146,7 +146,7 @@ def _page(found: _List, decoder: msgspec.json.Decoder[T]) -> Page[T]:
     for raw in found.items or ():
         try:
             items.append(decoder.decode(raw))
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             skipped.append(str(error))
     return Page(tuple(items), found.metadata.resource_version, tuple(skipped))
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.core.errors import (
+    UNDECODABLE,
     BotError,
     ConflictError,
     ForbiddenError,
@@ -47,7 +48,7 @@ def parse_status(body: bytes) -> Status:
     """The Status in a response; what a proxy or a load balancer answered is quoted as it is."""
     try:
         return msgspec.json.decode(body, type=Status)
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return Status(message=body[:200].decode("utf-8", "replace"))
 
 

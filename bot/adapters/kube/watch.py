@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NoReturn, Protocol, TypeVar
 
-import msgspec
 import structlog
 
 from bot.adapters.kube.backoff import Backoff
@@ -23,7 +22,7 @@ from bot.adapters.kube.client import ApiClient
 from bot.adapters.kube.lines import Bookmark, Deleted, LineSplitter, Refused, W, line_decoder
 from bot.adapters.kube.resources import Call, Resource
 from bot.adapters.kube.status import error_of
-from bot.core.errors import BotError, GoneError, TemporaryError, UnreachableError
+from bot.core.errors import UNDECODABLE, BotError, GoneError, TemporaryError, UnreachableError
 
 log = structlog.get_logger(__name__)
 
@@ -185,7 +184,7 @@ class Watch(Generic[W]):
             return
         try:
             said = self._decoder.decode(line)
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             self._skip(str(error))
             return
         if isinstance(said, Refused):

@@ -24,7 +24,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from bot.adapters.slack.api import SlackApi
 from bot.adapters.slack.health import Health
 from bot.adapters.slack.people import People
-from bot.core.errors import BotError, TemporaryError, UnreachableError
+from bot.core.errors import UNDECODABLE, BotError, TemporaryError, UnreachableError
 from bot.core.model import Actor, CardRef
 from bot.core.settings import Slack
 from bot.views.card import APPROVE, DENY, ButtonValue
@@ -166,7 +166,7 @@ class SlackSocket:
         """What the person is told, if anything. No await from here to the decision."""
         try:
             click = msgspec.convert(request.payload, Click)
-        except msgspec.ValidationError as error:
+        except UNDECODABLE as error:
             log.warning("click not understood", envelope=request.envelope_id, error=str(error))
             return None
         pressed = click.actions[0] if len(click.actions) == 1 else _Pressed()
@@ -180,7 +180,7 @@ class SlackSocket:
         kind: type[ButtonValue | PickValue] = PickValue if pressed.action_id == PICK else ButtonValue
         try:
             button = msgspec.json.decode(pressed.value, type=kind)
-        except msgspec.MsgspecError:
+        except UNDECODABLE:
             return False, "This button is not one of this bot's. Nothing happened."
         here = CardRef(click.container.channel_id, click.container.message_ts)
         if not self._is_card(button.digest if isinstance(button, PickValue) else button.incident, here):

@@ -14,7 +14,7 @@ import msgspec
 from bot.adapters.ssh.connection import Connection, Executed
 from bot.adapters.ssh.output import shown_tail
 from bot.adapters.ssh.quote import quoted_line
-from bot.core.errors import PermanentError, TemporaryError
+from bot.core.errors import UNDECODABLE, PermanentError, TemporaryError
 
 PACKAGE = "bot.adapters.ssh.node"
 STATE_DIR = "/var/lib/imsbot"
@@ -73,7 +73,7 @@ def _parse_reply(node: str, executed: Executed) -> Reply:
     line = executed.stdout.rstrip(b"\n").rpartition(b"\n")[2]
     try:
         return msgspec.json.decode(line, type=Reply)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise PermanentError(f"{node}: the node's answer cannot be read: {shown_tail(line[:300])!r}") from error
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bot.core.errors import UNDECODABLE
 from bot.core.facts.frame import Output
 
 NAME = "runtime"
@@ -62,7 +63,7 @@ def parse(output: Output) -> Runtime:
         return Runtime(crictl=True, ready=False, handlers=frozenset(), words=words)
     try:
         info = msgspec.json.decode(output.stdout, type=_Info)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise output.unknown(f"crictl info is not what was expected ({error})") from error
     condition = next((c for c in info.status.conditions if c.type == "RuntimeReady"), None)
     if condition is None:

@@ -147,6 +147,11 @@ async def test_what_ims_answers_instead_says_whether_to_try_again(
     assert str(status) in outcome.output
 
 
+async def test_an_answer_that_is_no_utf_8_is_an_end_as_well(ims: ImsServer, records: ImsRecords) -> None:
+    ims.failing_status, ims.failing_body = 503, b'{"detail": "Service non disponible, r\xe9essayez"}'
+    assert OutcomeKind.UNKNOWN is (await records.close(CLOSE)).kind
+
+
 async def test_a_token_service_in_trouble_may_be_better_later(ims: ImsServer, records: ImsRecords) -> None:
     ims.token_status = 503
     assert OutcomeKind.UNKNOWN is (await records.close(CLOSE)).kind

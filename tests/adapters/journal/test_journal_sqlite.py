@@ -105,15 +105,16 @@ async def test_somebody_elses_database_is_left_as_it_is(tmp_path: Path) -> None:
         await SqliteJournal(path).__aenter__()
 
 
-async def test_a_record_of_an_unknown_format_is_told_and_ends_what_is_known(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "entry"), [(2, b'{"entry":"from-later"}'), (1, b'{"entry":"held\xef"}')])
+async def test_a_record_that_is_not_known_is_told_and_ends_what_is_known(
+    tmp_path: Path, version: int, entry: bytes
+) -> None:
     path = tmp_path / "journal.sqlite"
     async with SqliteJournal(path) as journal:
         await journal.append(ID, opened())
     raw = sqlite3.connect(path)
     with raw:
-        raw.execute(
-            "INSERT INTO entries (incident, format, entry) VALUES (?, 2, ?)", (ID, b'{"entry":"from-later"}')
-        )
+        raw.execute("INSERT INTO entries (incident, format, entry) VALUES (?, ?, ?)", (ID, version, entry))
     raw.close()
     async with SqliteJournal(path) as journal:
         await journal.append(ID, e.Held(at=NOW, why="after it"))
@@ -166,7 +167,15 @@ async def test_a_journal_of_before_there_were_pauses_is_read_and_gets_its_table(
         assert (opened(),) == (await journal.read())[ID].entries
 
 
-@pytest.mark.parametrize(("version", "record"), [(2, encode(PAUSED)), (1, b'{"pause":"half"}'), (1, b"torn")])
+@pytest.mark.parametrize(
+    ("version", "record"),
+    [
+        (2, encode(PAUSED)),
+        (1, b'{"pause":"half"}'),
+        (1, b"torn"),
+        (1, encode(PAUSED).replace(b"root", b"r\xefot")),
+    ],
+)
 async def test_a_pause_that_is_not_known_may_hold_so_the_bot_does_not_start(
     tmp_path: Path, version: int, record: bytes
 ) -> None:

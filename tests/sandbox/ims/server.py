@@ -33,6 +33,8 @@ class ImsServer:
         """(method, path, status) of everything that was asked."""
         self.failing_status: int | None = None
         """Answer everything but tokens with this status, while set."""
+        self.failing_body = b""
+        """What it says then, instead of a problem."""
         self.token_status: int | None = None
         self.in_pieces = False
         """Send every body in two pieces with a pause between, as a gateway may."""
@@ -111,6 +113,8 @@ class ImsServer:
         return web.json_response(record)
 
     def _refused(self, request: web.Request) -> web.Response | None:
+        if self.failing_status is not None and self.failing_body:
+            return web.Response(status=self.failing_status, body=self.failing_body)
         if self.failing_status is not None:
             return _problem(self.failing_status, "the stand-in was told to fail")
         _, _, token = request.headers.get("Authorization", "").partition("Bearer ")
