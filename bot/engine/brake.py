@@ -86,6 +86,10 @@ class Brake:
         """Asked before a command. Raises Halted, or BotError when nobody can say: then none may start either."""
         if self._key is not None and Door.TERMINAL not in self._doors:
             await self._read(self._key)
+        self.check()
+
+    def check(self) -> None:
+        """As `heed`, by what is known without asking: when that was a moment ago. Raises Halted."""
         if (pause := self._known) is not None:
             raise Halted(pause)
 
@@ -136,10 +140,11 @@ class Brake:
 
     async def _set(self, record: PauseRecord) -> None:
         """A pause holds before it is on disk, and is lifted only when that is: both err on the safe side."""
+        before = self._doors.get(record.door)
         if isinstance(record, Paused):
             self._doors[record.door] = record
         await self._pauses.note_pause(record)
-        if isinstance(record, Resumed):
+        if isinstance(record, Resumed) and self._doors.get(record.door) is before:  # nobody paused meanwhile
             self._doors.pop(record.door, None)
         log.info(type(record).__name__, door=record.door.value, who=record.actor.user)
         self._tell_if_other()

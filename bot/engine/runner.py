@@ -119,13 +119,14 @@ class Runner:
         step = decode(progress.planned)
         facts = self._kept_for(step, progress) or await self._gather(self._shell, step.needs_node, progress)
         action = step.next(with_acts(facts, progress))
-        if isinstance(action, Run | Api):
+        if isinstance(action, Run | Api) and self._is_braked(step, progress, action):
             asked_s = self._clock.monotonic()
-            await self._heed_brake(step, progress, action)
+            await self._brake.heed()
             if self._clock.monotonic() - asked_s > KEPT_S:
-                # A slow answer is no gap: a hold or a takeover of meanwhile is seen.
+                # A slow answer is no gap: a hold, a takeover or a pause of meanwhile is seen.
                 facts = await self._gather(self._shell, step.needs_node, progress)
                 action = step.next(with_acts(facts, progress))
+                self._brake.check()
         log.debug("step asked", incident=self._owner.incident.id, step=name, action=type(action).__name__)
         try:
             await self._do(name, progress, action, facts)
@@ -187,10 +188,9 @@ class Runner:
         if self._owner.stopping:
             raise Stopping
 
-    async def _heed_brake(self, step: Step, progress: StepProgress, action: Run | Api) -> None:
-        """Raises Halted, or BotError when nobody can say."""
-        if not self._undoing and not (step.whole and has_begun(progress, action)):
-            await self._brake.heed()
+    def _is_braked(self, step: Step, progress: StepProgress, action: Run | Api) -> bool:
+        """Whether a pause of the bot stops this act (`engine/brake`)."""
+        return not self._undoing and not (step.whole and has_begun(progress, action))
 
     def _check_gate(self, facts: Facts, *, uncordons: bool = False) -> None:
         self._check_right()

@@ -66,6 +66,8 @@ class MemoryJournal:
     kill_at: int | None = None
     kill_before: bool = False
     slow_s: float = 0.0
+    slow_notes_s: float = 0.0
+    """Of each record of a pause or a sweep."""
     writing: e.Entry | None = None
     """On its way to a slow disk."""
     killed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -95,12 +97,16 @@ class MemoryJournal:
     async def note_pause(self, record: PauseRecord) -> None:
         if self.killed.is_set():
             await asyncio.Event().wait()
+        if self.slow_notes_s:
+            await asyncio.sleep(self.slow_notes_s)
         self.paused.append(pause.decode(pause.encode(record)))
 
     async def note_sweep(self, record: SweepRecord) -> None:
         """Counted among the appends, so that a kill can fall on any of them."""
         if self.killed.is_set():
             await asyncio.Event().wait()
+        if self.slow_notes_s:
+            await asyncio.sleep(self.slow_notes_s)
         self.appends += 1
         dies = self.appends == self.kill_at
         if not (dies and self.kill_before):
@@ -161,6 +167,8 @@ class PaperCards:
         self.last[incident.id] = incident
 
     def show_digest(self, bulletin: Bulletin) -> None:
+        if self.broken:
+            raise RuntimeError("cannot be rendered")
         render_digest(bulletin)
         self.bulletin = bulletin
 
@@ -247,20 +255,18 @@ class Stage:
         desk = Desk(parts)
         sweeps = Sweeps(parts, Surveyor(self.settings, self.cluster, looker, self.clock), desk)
         await desk.resume()
-        background = [asyncio.create_task(brake.run())]
+        background = [asyncio.create_task(keep("pause", brake.run, self.clock))]
         if self.sweeping:
-            background.append(asyncio.create_task(self._sweep(sweeps)))
+            await sweeps.resume(self.fires_after)
+            background.append(asyncio.create_task(keep("sweeps", sweeps.run, self.clock)))
         try:
             yield Engine(self, desk, brake, sweeps)
         finally:
             for task in background:
                 task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            ends = await asyncio.gather(*background, return_exceptions=True)
             await desk.kill()
-
-    async def _sweep(self, sweeps: Sweeps) -> None:
-        await sweeps.resume(self.fires_after)
-        await keep("sweeps", sweeps.run, self.clock)
+            assert all(isinstance(end, asyncio.CancelledError) for end in ends), ends
 
     def sighting(
         self, family: Family = Family.HANDLER_NOT_CONFIGURED, pod: str = "cray-ims-1-create-abcde"

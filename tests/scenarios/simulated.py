@@ -433,6 +433,7 @@ class SimulatedLeases:
 
     nodes: Sequence[SimulatedNode] = ()
     held_by_other: bool = False
+    unreachable: bool = False
     lease: SimulatedLease = field(default_factory=SimulatedLease)
     holders: int = 0
     most: int = 0
@@ -444,6 +445,8 @@ class SimulatedLeases:
 
     @asynccontextmanager
     async def hold(self, target: Target) -> AsyncIterator[SimulatedLease]:
+        if self.unreachable:
+            raise UnreachableError("the API server does not answer")
         if self.held_by_other or target.fingerprint in self.foreign:
             raise LeaseLostError("held by another bot", retry_after_s=30)
         self.holders += 1

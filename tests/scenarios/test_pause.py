@@ -296,6 +296,43 @@ def test_a_hold_that_is_set_while_the_key_is_slow_to_read_is_seen_before_the_com
     run_virtually(scenario())
 
 
+def test_a_pause_that_comes_while_the_facts_are_read_again_stops_the_command() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        async with stage.engine() as engine:
+            await approved(engine)
+            await engine.until(lambda: stage.node.cordoned)
+            stage.key.slow_s = 20
+            reads = stage.key.reads
+            await engine.until(lambda: stage.key.reads > reads, step_s=1)
+            stage.net.slow_s = 10
+            ran, looks = len(stage.node.ran), stage.cluster.reads
+            await engine.until(lambda: stage.cluster.reads > looks, step_s=1)
+            assert (await pausing.pause(engine.brake, WHY, ROOT))[0]
+            await asyncio.sleep(600)
+            assert ran == len(stage.node.ran)
+
+    run_virtually(scenario())
+
+
+def test_a_pause_that_crosses_a_resume_holds() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        async with stage.engine() as engine:
+            await pausing.pause(engine.brake, "the first", ROOT)
+            stage.journal.slow_notes_s = 0.2
+            resumed = asyncio.create_task(pausing.resume(engine.brake, ROOT))
+            await asyncio.sleep(0.1)
+            await pausing.pause(engine.brake, "the second", ROOT)
+            await resumed
+            assert isinstance(engine.brake.halt, Paused)
+            assert "the second" == engine.brake.halt.reason
+        async with stage.engine() as engine:
+            assert isinstance(engine.brake.halt, Paused)
+
+    run_virtually(scenario())
+
+
 @pytest.mark.parametrize("error", [ForbiddenError("no right to get it"), UnreachableError("the API is down")])
 def test_a_key_that_cannot_be_read_is_no_missing_key(error: BotError) -> None:
     async def scenario() -> None:
