@@ -127,7 +127,6 @@ class Repair:
         A repair that has touched its node tries on, whatever is in the way.
         """
         log.warning("interrupted", incident=self._incident.id, error=str(error))
-        self._node_is_lost = isinstance(error, UnreachableError)
         if not self._incident.touched and not isinstance(error, PASSING):
             await self._owner.conclude(_no_start(self._incident, error))
             return None
@@ -188,7 +187,12 @@ class Repair:
         lease.keep(shell is not None or bool(self._incident.unsettled))
         if shell is None:
             return lease.transitions
-        epoch = await shell.mint_epoch(lease.transitions, self._parts.journal.id)
+        try:
+            epoch = await shell.mint_epoch(lease.transitions, self._parts.journal.id)
+        except UnreachableError:
+            self._node_is_lost = True
+            raise
+        self._node_is_lost = False
         ours = {act.unit for act in (p.pending for p in self._incident.moving) if act}
         for unit in await shell.running_units():
             if unit not in ours:

@@ -64,6 +64,28 @@ def test_a_release_waits_for_a_command_that_still_runs_where_the_node_can_be_ask
     run_virtually(scenario())
 
 
+def test_an_api_that_is_away_does_not_make_the_node_a_lost_one() -> None:
+    """Killed amid a command, the API away for long, released by a person: the command still ends first."""
+
+    async def scenario() -> None:
+        stage = Stage()
+        stage.node.slow["restart"] = 900.0
+        async with stage.engine() as engine:
+            await approved(engine)
+            await engine.until(lambda: bool(stage.node.running), step_s=1)
+        stage.leases.unreachable = True
+        async with stage.engine() as engine:
+            await engine.until_phase(Phase.HELD)
+            assert engine.commands.release(samples.NODE, ROOT)[0]
+            await asyncio.sleep(2)
+            assert stage.node.running
+            stage.leases.unreachable = False
+            await engine.until(lambda: not stage.node.cordoned, step_s=1)
+            assert not stage.node.running
+
+    run_virtually(scenario())
+
+
 def test_a_release_survives_a_kill_at_every_entry() -> None:
     async def scenario(number: int) -> bool:
         stage = Stage()
