@@ -57,20 +57,29 @@ class Telling:
 
 
 class CardsWithHalt:
-    """Cards that say of each open incident whether the whole bot is paused, and by whom."""
+    """Cards that say of each open incident whether the whole bot is paused, and by whom.
+
+    `show` and `show_digest` never raise: a card that cannot be drawn must stop neither a repair nor the others.
+    """
 
     def __init__(self, cards: Cards, brake: Brake) -> None:
         self._cards = cards
         self._brake = brake
 
     def show(self, incident: Incident) -> None:
-        self._cards.show(self._with_halt(incident))
+        try:
+            self._cards.show(self._with_halt(incident))
+        except Exception:
+            log.exception("card not drawn", incident=incident.id)
 
     async def deliver(self, incident: Incident) -> CardRef | None:
         return await self._cards.deliver(self._with_halt(incident))
 
     def show_digest(self, bulletin: Bulletin) -> None:
-        self._cards.show_digest(bulletin)
+        try:
+            self._cards.show_digest(bulletin)
+        except Exception:
+            log.exception("digest card not drawn", sweep=bulletin.ended.sweep)
 
     def _with_halt(self, incident: Incident) -> Incident:
         return replace(incident, halt=self._brake.halt) if incident.open else incident

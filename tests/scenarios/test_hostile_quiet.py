@@ -220,14 +220,14 @@ def test_a_worker_that_crashes_again_and_again_can_still_be_released() -> None:
         async with stage.engine() as engine:
             await approved(engine)
             await engine.until(lambda: stage.node.cordoned)
-            stage.cards.broken = True
+            stage.cluster.defects = 1_000_000
             await engine.until_phase(Phase.HELD)
             await asyncio.sleep(3600)
             assert stage.node.cordoned
             held = len(stage.entries)
             await asyncio.sleep(3600)
             assert held == len(stage.entries), "a defect does not fill the disk"
-            stage.cards.broken = False
+            stage.cluster.defects = 0
             engine.commands.release(samples.NODE, ROOT)
             incident = await engine.until_phase(Phase.CLOSED)
             assert Result.RESTORED is incident.result

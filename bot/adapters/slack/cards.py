@@ -155,6 +155,8 @@ class SlackCards:
             self._wake.set()
 
     async def _send_for_ever(self) -> None:
+        if self._dirty:  # left by a run before that crashed
+            self._wake.set()
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -200,6 +202,8 @@ class SlackCards:
             self._later(state, error, SETUP_RETRY_S)
         except BotError as error:
             log.error("card not updated", subject=state.subject, error=str(error))
+        except Exception:
+            log.exception("card not updated", subject=state.subject)
 
     def _later(self, state: _CardState, error: BotError, delay_s: float) -> None:
         """Whatever keeps one card from Slack keeps the others from it as well."""

@@ -139,6 +139,23 @@ async def test_a_card_that_loses_its_buttons_goes_first_and_does_not_wait(
     await slack.wait_for(showing("Approved"), 1.0)
 
 
+async def test_a_defect_in_one_card_keeps_no_other_from_slack(
+    slack: SlackServer, api: SlackApi, cards: SlackCards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = [await cards.deliver(planned(name)) for name in ("first", "second")]
+    update = api.update
+
+    async def broken(ref: CardRef, text: str, blocks: list[dict[str, object]]) -> None:
+        if ref == refs[0]:
+            raise RuntimeError("a defect")
+        await update(ref, text, blocks)
+
+    monkeypatch.setattr(api, "update", broken)
+    for name, ref in zip(("first", "second"), refs, strict=True):
+        cards.show(closed(answered(asked(name, card=ref), approve=False)))
+    await slack.wait_for(showing("Denied"), WAIT_S)
+
+
 async def test_ended_incidents_are_shown_before_open_ones(slack: SlackServer, make_cards: MakeCards) -> None:
     cards = make_cards(edits_per_minute=1, edit_interval_s=0.001)
     for name in ("incident1", "incident2", "incident3"):
