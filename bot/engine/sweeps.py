@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 AGAIN_S = 60.0
 """How soon a sweep begins anew when the API could not be read."""
 
+TRIES = 3
+"""How often a sweep that meets a defect of ours is begun; the next one that is asked for begins anew."""
+
 FOUND_FINE = "A later sweep found it as it should be."
 
 
@@ -38,6 +41,7 @@ class Sweeps:
         self._desk = desk
         self._memory = s.Memory()
         self._asked: list[Actor | None] = []
+        self._failed = 0
         self._forgotten: set[str] = set()
         """Since the sweep that runs began to look."""
         self._wake = asyncio.Event()
@@ -67,7 +71,7 @@ class Sweeps:
         self._wake.set()
 
     async def run(self) -> None:
-        """One sweep after another, until cancelled; one that fails stays enqueued. Raises JournalError."""
+        """One sweep after another, until cancelled. One that fails stays enqueued. Raises JournalError."""
         while True:
             await self._wake.wait()
             asked, self._asked = self._asked, []
@@ -75,9 +79,16 @@ class Sweeps:
             try:
                 await self._sweep(next((actor for actor in asked if actor is not None), None))
             except Exception:
-                self._asked = [*asked, *self._asked]
-                self._wake.set()
+                self._failed += 1
+                if self._failed < TRIES:
+                    self._asked = [*asked, *self._asked]
+                    self._wake.set()
+                else:
+                    log.error("no sweep", tries=TRIES)
+                    self._failed = 0
                 raise
+            self._failed = 0
+            self._show()
 
     async def forget(self, node: str, actor: Actor) -> bool:
         """That it was expected once counts no more, and nobody is asked about its drift.
@@ -96,7 +107,7 @@ class Sweeps:
     async def _scope(self) -> Scope:
         """As soon as the API can be read."""
         while True:
-            self._forgotten.clear()
+            self._forgotten &= self._memory.expected  # those whose record is not written yet
             try:
                 return await self._surveyor.scope(self._memory.expected)
             except BotError as error:
@@ -108,21 +119,25 @@ class Sweeps:
         now, running = self._parts.clock.now(), self._memory.running
         name = running.sweep if running is not None else f"sweep-{new_incident_id()}"
         nodes = tuple(node for node in scope.expected.names if node not in self._forgotten)
-        await self._record(s.Begun(at=now, sweep=name, nodes=nodes, actor=actor))
+        if running is None or set(running.nodes) != set(nodes):
+            await self._record(s.Begun(at=now, sweep=name, nodes=nodes, actor=actor))
         log.info("sweep begun", sweep=name, nodes=len(nodes))
-        surveyed = await self._surveyor.survey(scope)
-        rows = [row for row in surveyed if row.target.name not in self._forgotten]
+        rows = self._expected(await self._surveyor.survey(scope))
         draft = s.ended(self._parts.clock.now(), name, rows, self._memory.last)
         told = [await self._with_incident(row, name, draft.digest) for row in draft.rows]
-        end = msgspec.structs.replace(draft, rows=tuple(told))
-        self._settle(rows)
+        news = tuple(node for node in draft.news if node not in self._forgotten)
+        end = msgspec.structs.replace(draft, rows=tuple(self._expected(told)), news=news)
+        self._settle(self._expected(rows))
         await self._record(end)
-        self._show()
-        unreadable = sum(row.state is State.UNREADABLE for row in told)
+        unreadable = sum(row.state is State.UNREADABLE for row in end.rows)
         log.info("sweep ended", sweep=name, fine=end.fine, drift=len(end.drift), unreadable=unreadable)
 
+    def _expected(self, rows: Sequence[Row]) -> list[Row]:
+        """Without nodes that were forgotten since the sweep began to look."""
+        return [row for row in rows if row.target.name not in self._forgotten]
+
     async def _with_incident(self, row: Row, sweep: str, digest: str) -> Row:
-        if row.state is not State.DRIFT or not row.proposes:
+        if row.state is not State.DRIFT or not row.proposes or row.target.name in self._forgotten:
             return row
         incident = await self._desk.drifted(row.target, Swept(sweep, digest, row.drifts))
         return msgspec.structs.replace(row, incident=incident)
@@ -133,9 +148,14 @@ class Sweeps:
         for worker in self._desk.resting():
             row = seen.get(worker.target.fingerprint)
             if row is None:
-                worker.settle(f"{worker.target.name} is not expected to run Kata any more.")
+                worker.settle(self._why_unseen(worker.target.name))
             elif row.state is State.FINE:
                 worker.settle(FOUND_FINE)
+
+    def _why_unseen(self, node: str) -> str:
+        if node in self._memory.expected:
+            return f"{node} is another one now, or was removed."
+        return f"{node} is not expected to run Kata any more."
 
     async def _record(self, record: s.SweepRecord) -> None:
         """One at a time, so that memory and journal have the same order."""

@@ -314,19 +314,88 @@ def test_a_sweep_that_meets_a_defect_is_repeated_for_who_asked_for_it() -> None:
     run_virtually(scenario())
 
 
-def test_a_node_that_is_forgotten_while_a_sweep_begins_is_not_expected_by_it() -> None:
+def test_a_defect_that_lasts_ends_a_sweep_after_three_tries() -> None:
+    async def scenario() -> None:
+        stage = swept()
+        stage.cluster.defects = 1000
+        async with stage.engine() as engine:
+            engine.sweeps.ask(None)
+            await engine.ticks(4 * HOUR_S)
+            assert 3 == 1000 - stage.cluster.defects
+            stage.cluster.defects = 0
+            assert (await sweep(engine)).drift
+
+    run_virtually(scenario())
+
+
+def test_cards_that_cannot_be_drawn_change_nothing_else() -> None:
+    async def scenario() -> None:
+        stage = swept()
+        stage.cards.broken = True
+        async with stage.engine() as engine:
+            assert (await sweep(engine)).drift
+            await engine.ticks(4 * HOUR_S)
+            assert 1 == len(ends(stage))
+        async with stage.engine() as engine:
+            assert 2 == len(engine.desk.incidents())
+
+    run_virtually(scenario())
+
+
+@pytest.mark.parametrize("reads_first", [True, False])
+def test_a_node_that_is_forgotten_while_a_sweep_begins_is_not_expected_by_it(reads_first: bool) -> None:
     async def scenario() -> None:
         stage = swept()
         async with stage.engine() as engine:
             await sweep(engine)
             stage.second.labels.clear()
-            stage.cluster.slow_s = 10
-            engine.sweeps.ask(None)
-            await asyncio.sleep(5)
-            assert await engine.sweeps.forget(SECOND.name, ROOT)
+            stage.cluster.slow_s, stage.journal.slow_notes_s = 10, 5
+            if reads_first:
+                engine.sweeps.ask(None)
+                await asyncio.sleep(5)
+            forgetting = asyncio.create_task(engine.sweeps.forget(SECOND.name, ROOT))
+            await asyncio.sleep(1)
+            if not reads_first:
+                engine.sweeps.ask(None)
+            assert await forgetting
             await engine.until(lambda: 2 == len(ends(stage)))
             assert (samples.NODE,) == begins(stage)[-1].nodes
             assert [samples.NODE] == [row.target.name for row in ends(stage)[-1].rows]
+            assert SECOND.name not in engine.sweeps.memory.expected
+
+    run_virtually(scenario())
+
+
+def test_a_node_that_is_forgotten_while_a_sweep_ends_is_not_on_its_card() -> None:
+    async def scenario() -> None:
+        stage = swept()
+        stage.journal.slow_s = 1.0
+        async with stage.engine() as engine:
+            engine.sweeps.ask(None)
+            await engine.until(lambda: bool(engine.desk.incidents()), step_s=0.1)
+            assert await engine.sweeps.forget(SECOND.name, ROOT)
+            await engine.until(lambda: bool(ends(stage)), step_s=1)
+            assert ([TARGET.name], (TARGET.name,)) == (
+                [row.target.name for row in ends(stage)[-1].rows],
+                ends(stage)[-1].news,
+            )
+
+    run_virtually(scenario())
+
+
+def test_a_node_that_was_rebuilt_is_not_said_to_be_expected_no_more() -> None:
+    async def scenario() -> None:
+        stage = swept()
+        async with stage.engine() as engine:
+            await sweep(engine)
+            old = on(engine, SECOND).id
+            stage.second.uid = "7e57-new"
+            await sweep(engine)
+            await engine.ticks(10)
+            closed = engine.desk.find(old)
+            assert closed is not None
+            assert closed.closed is not None
+            assert "is another one now, or was removed" in closed.closed.why
 
     run_virtually(scenario())
 
