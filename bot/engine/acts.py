@@ -25,6 +25,11 @@ def refuse_repetition(progress: StepProgress, key: str) -> None:
     if outcomes and outcomes[-1].kind in {OutcomeKind.FAILED, OutcomeKind.TIMEOUT, OutcomeKind.REFUSED}:
         last = outcomes[-1]
         raise StepFailed(name, Fail(f"{key} ended with {last.kind.value}: {last_line(last.output)}"))
+    if len(outcomes) >= SAME_ACT_LIMIT and outcomes[-1].kind is OutcomeKind.UNKNOWN:
+        said = last_line(outcomes[-1].output)
+        raise StepFailed(
+            name, Fail(f"{key} was tried {len(outcomes)} times, and how it ended is not known: {said}")
+        )
     if len(outcomes) >= SAME_ACT_LIMIT:
         raise StepFailed(name, Fail(f"{key} was done {len(outcomes)} times and its end state is still not there"))
 

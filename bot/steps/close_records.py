@@ -6,6 +6,7 @@ It is the last step, approved with the rest; without the section `ims`, or where
 there is none.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from bot.steps.step import Step, failed
 AGAIN_S = 60.0
 """How long after an unanswered try the next one begins: IMS and its gateway restart in about that."""
 
-_NAMES_SHOWN = 5
+_SHOWN = 5
 
 
 class CloseLostRecords(Step, frozen=True, kw_only=True, tag="close-records"):
@@ -60,8 +61,8 @@ class CloseLostRecords(Step, frozen=True, kw_only=True, tag="close-records"):
             if facts.now < until:
                 return Wait(until=until, why="IMS did not answer", poll_s=AGAIN_S)
         elif outcome is not None and _told(outcome) >= {record.id for record in lost}:
-            return Done(f"closed as error in IMS: {_listed(lost)}")
-        return Api(CloseRecords(lost), f"set {_listed(lost)} to error in IMS")
+            return Done(f"IMS: {_cut(outcome.output.splitlines())}")
+        return Api(CloseRecords(lost), f"set {_cut([record.id for record in lost])} to error in IMS")
 
 
 def _told(outcome: Outcome) -> set[str]:
@@ -69,9 +70,9 @@ def _told(outcome: Outcome) -> set[str]:
     return {line.partition(":")[0] for line in outcome.output.splitlines()}
 
 
-def _listed(records: tuple[ImsRecord, ...]) -> str:
-    more = f" and {len(records) - _NAMES_SHOWN} more" if len(records) > _NAMES_SHOWN else ""
-    return f"{', '.join(record.id for record in records[:_NAMES_SHOWN])}{more}"
+def _cut(words: Sequence[str]) -> str:
+    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return f"{', '.join(words[:_SHOWN])}{more}"
 
 
 def propose(s: Situation) -> CloseLostRecords | None:

@@ -123,6 +123,8 @@ def test_a_record_that_cannot_be_closed_undoes_nothing() -> None:
         made = stage()
         made.cluster.close_fails = Outcome(OutcomeKind.UNKNOWN, output="IMS does not answer")
         incident = await repaired(made, loses_job=True)
+        assert incident.closed is not None
+        assert "tried 3 times, and how it ended is not known: IMS does not answer" in incident.closed.why
         assert Result.UNPROVEN is incident.result
         assert 3 == len(closings(made))
         assert "kata-qemu" in made.node.loaded
