@@ -70,6 +70,10 @@ lab: setup lab-debian ## Start a real cluster of three workers and say how to us
 lab-down: setup ## Take that cluster away
 	@$(PY) -m tests.lab down
 
+.PHONY: lab-demo
+lab-demo: setup lab-debian ## Tell the demo's main story on a real cluster of its own (root); AUTO=1 answers by itself
+	@$(PY) -m tests.lab.demo $(if $(AUTO),--auto)
+
 .PHONY: lab-test
 lab-test: setup lab-debian ## Run the end-to-end tests on a cluster of their own (root)
 	@$(PY) -m pytest tests/lab

@@ -7,11 +7,13 @@ It needs root on Debian 12, no KVM, no container registry, and no internet but t
     node                         the workers: systemd containers
     kata                         the stand-in for Kata: releases, mirror, jobs, broken states
     cluster                      control plane and three workers as one thing
+    claim                        one program at a time for each lab
     remains                      what of a lab is on the host, and taking it away
     daemon, host                 programs that outlive their starter; programs that are called to the end
     admin                        the administrator's hand on the API server
     story                        one story on a running lab: bot, Slack, mirror
     recording                    what the API server said in it, for `make test` to replay
+    demo                         the demo's story, told on a lab (`make lab-demo`)
     test_*                       end to end (`make lab-test`)
 
 By hand: `make lab`, `make lab-down`, or `python -m tests.lab --help`.

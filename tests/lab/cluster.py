@@ -70,11 +70,11 @@ class Lab:
         """The workers' host keys as of the last start or reset."""
         return self._kit.state / "known_hosts"
 
-    async def start(self) -> None:
-        """Returns when every worker is Ready. Whatever was of this lab is forgotten. Raises LabError."""
+    async def start(self, setups: Mapping[str, Setup] | None = None) -> None:
+        """As `reset`, from nothing. Whatever was of this lab is forgotten. Raises LabError."""
         await self.plane.start()
         await populate(self.plane)
-        await self.reset()
+        await self.reset(setups)
 
     async def reset(self, setups: Mapping[str, Setup] | None = None) -> None:
         """Give every worker an empty disk, and the cluster no memory of nodes, jobs and repairs.

@@ -1,6 +1,6 @@
 """One lab for the whole run, put back before each test that tells a story on it.
 
-IMSBOT_LAB_NUMBER is the number of its network, 1 when it is not set: a lab that `make lab` has started is 0.
+IMSBOT_LAB_NUMBER is the number of its network, 1 when it is not set: 0 is `make lab`'s, 2 `make lab-demo`'s.
 IMSBOT_LAB_KEEP leaves the lab standing after the run.
 IMSBOT_LAB_RECORD is a folder for recordings of what the API server says, one per story.
 """
@@ -8,7 +8,6 @@ IMSBOT_LAB_RECORD is a folder for recordings of what the API server says, one pe
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.claim import claimed
 from tests.lab.cluster import Lab, prepare_lab
 from tests.lab.node import Network
 from tests.lab.recording import recording
@@ -30,13 +30,8 @@ STATE = Path(__file__).parents[2] / f"build/lab-test-{NUMBER}"
 @pytest.fixture(scope="session")
 def network() -> Iterator[Network]:
     """Of this run alone."""
-    STATE.parent.mkdir(exist_ok=True)
-    with STATE.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            pytest.fail(f"lab {NUMBER} belongs to another run; set IMSBOT_LAB_NUMBER to another number up to 15")
-        yield Network(NUMBER)
+    with claimed(NUMBER) as network:
+        yield network
 
 
 @pytest.fixture(scope="session")

@@ -18,12 +18,12 @@ from tests.sandbox.demo.chaos import Chaos
 from tests.sandbox.demo.people import People
 from tests.sandbox.demo.pictures import Photographer
 from tests.sandbox.demo.play import Play
+from tests.sandbox.demo.stage import SandboxStage
 from tests.sandbox.demo.story import CHANGES, CHAPTERS, PICTURED, WORKERS
-from tests.sandbox.demo.telling import Telling
+from tests.sandbox.demo.telling import Scenery, Telling
 from tests.sandbox.nodes.machine import MachineError
 from tests.sandbox.nodes.sshd import SshdError
-from tests.sandbox.whole import BotDied, Sandbox
-from tests.sandbox.whole.configuration import SHORTENED
+from tests.sandbox.whole import Sandbox
 
 _INTERRUPTED = 130
 _LONGEST_S = 450.0
@@ -52,24 +52,27 @@ async def perform(folder: Path, seed: int | None, pictures: Path | None, *, auto
     workers = WORKERS | PICTURED if pictures else WORKERS
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox(folder, workers, changes=CHANGES))
-        telling.opening(sandbox.slack.page_url, str(folder), len(workers), SHORTENED)
+        telling.opening(sandbox.slack.page_url, str(folder), _scenery(len(workers)))
         chaos = Chaos(seed, sandbox, telling.broke) if seed is not None else None
         photographer = (
             await stack.enter_async_context(Photographer(pictures, sandbox.slack.page_url)) if pictures else None
         )
-        people = People(sandbox, telling, waits=not auto)
-        play = Play(sandbox, telling, people, chaos, photographer)
-        why = "see above"
-        good = False
-        try:
-            async with asyncio.timeout(_LONGEST_S if auto else None):
-                good = await play.run(CHAPTERS)
-        except (TimeoutError, BotDied) as error:
-            why = str(error) or f"it took longer than {_LONGEST_S:g} s"
-        if not good:
-            telling.failure(why, str(folder), sandbox.bot.tail(), [node.name for node in sandbox.nodes])
+        people = People(sandbox.slack, telling, waits=not auto)
+        play = Play(SandboxStage(sandbox), telling, people, chaos, photographer)
+        if why := await play.run(CHAPTERS, _LONGEST_S if auto else None):
+            kept = [f"nodes/{name}/{{root,logs,sshd/log}}" for name in workers]
+            telling.failure(why, str(folder), sandbox.bot.tail(), kept)
         await people.linger()
-        return good
+        return not why
+
+
+def _scenery(workers: int) -> Scenery:
+    return Scenery(
+        f"Around the bot everything is a stand-in, but a real server: Kubernetes API (TLS), {workers} workers "
+        "behind OpenSSH, an archive mirror, Slack.",
+        waived=("kvm", "vsock", "space", "guest-kernel"),
+        also_shortened=("kubelet's retry 1 s",),
+    )
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

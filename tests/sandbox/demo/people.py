@@ -9,8 +9,8 @@ from contextlib import suppress
 
 from tests.sandbox.demo.story import Answer
 from tests.sandbox.demo.telling import Telling
-from tests.sandbox.slack import APPROVER, OUTSIDER, Outcome, User
-from tests.sandbox.whole import CardView, Sandbox, answer
+from tests.sandbox.slack import APPROVER, OUTSIDER, Outcome, SlackServer, User
+from tests.sandbox.whole import CardView, answer
 
 _TOLD_WITHIN_S = 8.0
 _PERSON_WITHIN_S = 3600.0
@@ -21,8 +21,8 @@ Look = Callable[[], CardView | None]
 class People:
     """`waits` lets the person at the terminal answer; else Mira does it at once."""
 
-    def __init__(self, sandbox: Sandbox, telling: Telling, *, waits: bool) -> None:
-        self._sandbox = sandbox
+    def __init__(self, slack: SlackServer, telling: Telling, *, waits: bool) -> None:
+        self._slack = slack
         self._telling = telling
         self._waits = waits
 
@@ -36,7 +36,7 @@ class People:
     async def linger(self) -> None:
         """Leave the page open until the person at the terminal has seen enough."""
         if self._waits:
-            self._telling.aside(f"{self._sandbox.slack.page_url} stays open until you press Enter")
+            self._telling.aside(f"{self._slack.page_url} stays open until you press Enter")
             await self._enter()
 
     async def intrude(self, card: Look) -> None:
@@ -44,14 +44,12 @@ class People:
         found = card()
         if found is None or not found.actions:
             return
-        told = len(self._sandbox.slack.ephemerals(OUTSIDER))
+        told = len(self._slack.ephemerals(OUTSIDER))
         self._telling.clicked(OUTSIDER, "Approve")
         await self._press(found, Answer.APPROVE, OUTSIDER)
         with suppress(TimeoutError):
-            await self._sandbox.slack.wait_for(
-                lambda slack: len(slack.ephemerals(OUTSIDER)) > told, _TOLD_WITHIN_S
-            )
-            self._telling.whispered(OUTSIDER, self._sandbox.slack.ephemerals(OUTSIDER)[-1].shown_text())
+            await self._slack.wait_for(lambda slack: len(slack.ephemerals(OUTSIDER)) > told, _TOLD_WITHIN_S)
+            self._telling.whispered(OUTSIDER, self._slack.ephemerals(OUTSIDER)[-1].shown_text())
 
     async def _insist(self, card: Look, wanted: Answer) -> None:
         def tell(number: int) -> None:
@@ -59,18 +57,18 @@ class People:
                 self._telling.aside("the buttons are still there: the click got lost, so once more")
             self._telling.clicked(APPROVER, wanted.removeprefix("imsbot-").capitalize())
 
-        await answer(self._sandbox.slack, card, wanted, before_try=tell)
+        await answer(self._slack, card, wanted, before_try=tell)
 
     async def _press(self, card: CardView, action: Answer, user: User) -> None:
         with suppress(LookupError):  # the card was redrawn since we looked at it
-            await self._sandbox.slack.click(card.message.ts, action, user=user)
+            await self._slack.click(card.message.ts, action, user=user)
 
     async def _answered_by_hand(self, card: Look, wanted: Answer) -> bool:
         """False when the person pressed Enter instead."""
         verb = wanted.removeprefix("imsbot-")
-        self._telling.invite(self._sandbox.slack.page_url, verb)
+        self._telling.invite(self._slack.page_url, verb)
         enter = asyncio.ensure_future(self._enter())
-        settled = asyncio.ensure_future(self._sandbox.slack.wait_for(lambda _: _settled(card()), _PERSON_WITHIN_S))
+        settled = asyncio.ensure_future(self._slack.wait_for(lambda _: _settled(card()), _PERSON_WITHIN_S))
         try:
             await asyncio.wait({enter, settled}, return_when=asyncio.FIRST_COMPLETED)
             return settled.done()
@@ -93,7 +91,7 @@ class People:
         found = card()
         clicks = [
             click
-            for click in self._sandbox.slack.clicks
+            for click in self._slack.clicks
             if found is not None
             and click.message_ts == found.message.ts
             and click.outcome is Outcome.ACKNOWLEDGED

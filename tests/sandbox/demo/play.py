@@ -9,21 +9,23 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
-from tests.sandbox.api import EVENTS, JOBS, KubeObject
-from tests.sandbox.controllers import IMS_NAMESPACE
+from tests.sandbox.api import KubeObject
 from tests.sandbox.controllers.conditions import holds
 from tests.sandbox.demo.chaos import Chaos
 from tests.sandbox.demo.people import Look, People
 from tests.sandbox.demo.pictures import Photographer
+from tests.sandbox.demo.stage import Stage
 from tests.sandbox.demo.story import Answer, Chapter
 from tests.sandbox.demo.telling import Telling
-from tests.sandbox.whole import CardView, Sandbox, cards, complaints, find_card
-from tests.sandbox.whole.afterwards import configurations, journaled
-from tests.sandbox.whole.process import BotDied, Record
+from tests.sandbox.whole import BotDied, CardView, cards, find_card
+from tests.sandbox.whole.invariants import journaled
+from tests.sandbox.whole.process import Record
 
 _SEEN_WITHIN_S = 90.0
 _ENDED_WITHIN_S = 180.0
+_RAN_WITHIN_S = 60.0
 _SWEPT_WITHIN_S = 45.0
 _SLOW_MIRROR_S = 2.0
 """Between two pieces of the archive, so that the first command lasts until somebody has typed `pause`."""
@@ -43,29 +45,35 @@ class Played:
 
 
 class Play:
-    """One performance. `run` returns whether everything ended as it must."""
+    """One performance."""
 
     def __init__(
         self,
-        sandbox: Sandbox,
+        stage: Stage,
         telling: Telling,
         people: People,
         chaos: Chaos | None = None,
         photographer: Photographer | None = None,
     ) -> None:
-        self._sandbox = sandbox
+        self._stage = stage
         self._telling = telling
         self._people = people
         self._chaos = chaos
         self._photographer = photographer
         self._played: list[Played] = []
 
-    async def run(self, chapters: Sequence[Chapter]) -> bool:
+    async def run(self, chapters: Sequence[Chapter], longest_s: float | None) -> str:
+        """Why not everything ended as it must; empty when it did. `longest_s` None: people take their time."""
+        try:
+            async with asyncio.timeout(longest_s):
+                return "" if await self._run(chapters) else "see above"
+        except (TimeoutError, BotDied) as error:
+            return str(error) or "it took too long"
+
+    async def _run(self, chapters: Sequence[Chapter]) -> bool:
         """Raises TimeoutError when something never came, BotDied when the bot ended by itself."""
         began = time.monotonic()
-        before = configurations(self._sandbox)
-        self._sandbox.bot.on_record = self._hear
-        await self._sandbox.bot.start()
+        await self._stage.begin(self._hear)
         keeper = asyncio.create_task(self._keep_running())
         story = asyncio.create_task(self._tell(chapters))
         try:
@@ -79,14 +87,13 @@ class Play:
             await asyncio.gather(keeper, story, return_exceptions=True)
         if self._chaos is not None:
             self._chaos.stop()
-        if not self._sandbox.bot.running:
-            await self._sandbox.bot.start()
-        await self._sandbox.bot.stop()
-        return self._judge(before, time.monotonic() - began)
+        if not self._stage.bot.running:
+            await self._stage.bot.start()
+        return await self._judge(time.monotonic() - began)
 
     async def _keep_running(self) -> None:
         """Start the bot again whenever it was killed, as a supervisor does. Raises BotDied for any other end."""
-        bot = self._sandbox.bot
+        bot = self._stage.bot
         while True:
             code = await bot.ended()
             if code != -signal.SIGKILL:
@@ -97,7 +104,7 @@ class Play:
 
     def _hear(self, record: Record) -> None:
         if record["event"] == "StepEnded" or record["event"] == "Failed":
-            for incident in journaled(self._sandbox):
+            for incident in journaled(self._stage.journal):
                 self._telling.steps(incident)
         if self._chaos is not None:
             self._chaos.hear(record)
@@ -105,8 +112,8 @@ class Play:
     async def _tell(self, chapters: Sequence[Chapter]) -> None:
         for number, chapter in enumerate(chapters, 1):
             self._telling.chapter(number, chapter)
-            since = max((card.message.ts for card in cards(self._sandbox.slack)), default="")
-            jobs = chapter.begin(self._sandbox)
+            since = max((card.message.ts for card in cards(self._stage.slack)), default="")
+            jobs = await chapter.begin(self._stage)
             for job in jobs:
                 self._telling.line("job", job)
             played = await self._play(chapter, jobs, since)
@@ -118,7 +125,7 @@ class Play:
             return await self._left_alone(chapter, jobs)
 
         def card() -> CardView | None:
-            return find_card(self._sandbox.slack, chapter.about, since=since)
+            return find_card(self._stage.slack, chapter.about, since=since)
 
         if jobs:
             await self._failing(jobs[0])
@@ -132,7 +139,7 @@ class Play:
         self._show(card())
         runs, ends = chapter.runs, chapter.ends
         if chapter.halted:
-            self._sandbox.mirror.pause_s = _SLOW_MIRROR_S
+            self._stage.mirror.pause_s = _SLOW_MIRROR_S
         if chapter.answer is not None:
             await self._photograph()
             given = await self._answer(chapter, card, chapter.answer)
@@ -145,11 +152,11 @@ class Play:
         """The digest card comes, and a row of it is picked."""
 
         def digest() -> CardView | None:
-            return find_card(self._sandbox.slack, "Sweep", since=since)
+            return find_card(self._stage.slack, "Sweep", since=since)
 
         await self._type("sweep", "--post")
         with suppress(TimeoutError):  # killed between hearing of it and beginning it
-            await self._sandbox.slack.wait_for(lambda _: digest() is not None, _SWEPT_WITHIN_S)
+            await self._stage.slack.wait_for(lambda _: digest() is not None, _SWEPT_WITHIN_S)
         if digest() is None:
             await self._type("sweep", "--post")
         await self._until_card(
@@ -164,7 +171,7 @@ class Play:
         """Somebody pauses the whole bot while it repairs, looks at the card, and lets it go on."""
         await self._begun(chapter.about)
         await self._type("pause", "--reason", chapter.halted)
-        self._sandbox.mirror.pause_s = 0
+        self._stage.mirror.pause_s = 0
         await self._until_card(
             chapter, lambda: (seen := card()) is not None and seen.state.startswith("Paused at"), _ENDED_WITHIN_S
         )
@@ -174,7 +181,7 @@ class Play:
     async def _begun(self, node: str) -> None:
         """Until a repair of the node has begun its first command. The log may be silent: chaos kills the bot."""
         async with asyncio.timeout(_ENDED_WITHIN_S):
-            while not any(i.target.name == node and i.under_way for i in journaled(self._sandbox)):  # noqa: ASYNC110
+            while not any(i.target.name == node and i.under_way for i in journaled(self._stage.journal)):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
 
     async def _type(self, *words: str) -> None:
@@ -182,7 +189,7 @@ class Play:
         said = ""
         for _ in range(_TYPED_TRIES):
             self._telling.line("admin", f"$ imsbot {shlex.join(words)}", "cyan")
-            code, out, err = await self._sandbox.bot.command(*words)
+            code, out, err = await self._stage.bot.command(*words)
             said = out or err
             if code == 0:
                 self._telling.aside(said.strip())
@@ -193,9 +200,9 @@ class Play:
     async def _until_card(self, chapter: Chapter, found: Callable[[], bool], timeout_s: float) -> None:
         """Raises TimeoutError in words for people."""
         try:
-            await self._sandbox.slack.wait_for(lambda _: found(), timeout_s)
+            await self._stage.slack.wait_for(lambda _: found(), timeout_s)
         except TimeoutError:
-            shown = "; ".join(card.headline for card in cards(self._sandbox.slack)) or "none"
+            shown = "; ".join(card.headline for card in cards(self._stage.slack)) or "none"
             raise TimeoutError(
                 f"“{chapter.title}”: the card about {chapter.about} did not come so far within {timeout_s:g} s; "
                 f"the cards now: {shown}"
@@ -239,55 +246,51 @@ class Play:
         if runs:
             for job in jobs:
                 with suppress(TimeoutError):
-                    await self._sandbox.until(lambda job=job: self._sandbox.complete(job), 60)
+                    await self._stage.until(partial(self._complete, job), _RAN_WITHIN_S)
                     self._telling.line("job", f"✓ {job} is Complete", "green")
         return Played(chapter, jobs, runs, problem)
 
     async def _left_alone(self, chapter: Chapter, jobs: tuple[str, ...]) -> Played:
         """Whether there really is no card shows at the end of the play, when there was time enough for one."""
         for job in jobs:
-            said = await self._sandbox.until(lambda job=job: self._fate(job), 60)
+            said = await self._stage.until(partial(self._fate, job), _RAN_WITHIN_S)
             self._telling.line("cluster", f"{job}: {said}", "dim")
         return Played(chapter, jobs, chapter.runs)
 
     async def _failing(self, job: str) -> None:
         """Until the cluster says why the job does not run."""
-
-        event = await self._sandbox.until(lambda: self._warning(job), 60)
+        event = await self._stage.until(partial(self._warning, job), _RAN_WITHIN_S)
         self._telling.line("cluster", event["message"], "red")
 
-    def _warning(self, job: str) -> KubeObject | None:
-        pod = self._sandbox.pod_of(job)
-        events = [*self._events(job), *(self._events(pod["metadata"]["name"]) if pod else ())]
-        return next((event for event in events if event["type"] == "Warning"), None)
+    async def _warning(self, job: str) -> KubeObject | None:
+        return next(iter(await self._stage.warnings(job)), None)
 
-    def _fate(self, job: str) -> str:
+    async def _complete(self, job: str) -> bool:
+        return holds(await self._stage.job(job), "Complete")
+
+    async def _fate(self, job: str) -> str:
         """What became of a job that the bot has nothing to do with; empty while that is open."""
-        if self._sandbox.complete(job):
+        if await self._complete(job):
             return "has run"
-        warning = self._warning(job)
+        warning = await self._warning(job)
         return f"{warning['reason']}: {warning['message']}" if warning else ""
-
-    def _events(self, name: str) -> list[KubeObject]:
-        events = self._sandbox.registry.list(EVENTS, IMS_NAMESPACE)
-        return [event for event in events if event["involvedObject"]["name"] == name]
 
     def _show(self, card: CardView | None, lines: int = 20) -> None:
         if card is not None:
             self._telling.card(card, lines)
 
-    def _judge(self, before: dict[str, bytes], took_s: float) -> bool:
+    async def _judge(self, took_s: float) -> bool:
         found = [f"{each.chapter.title}: {each.problem}" for each in self._played if each.problem]
-        found += complaints(self._sandbox, before)
+        found += await self._stage.complaints()
         wanted = sum(bool(each.chapter.about) + each.chapter.swept for each in self._played)
-        shown = cards(self._sandbox.slack)
+        shown = cards(self._stage.slack)
         if len(shown) != wanted:
             titles = "; ".join(card.headline for card in shown)
             found.append(f"there are {len(shown)} cards; the story has {wanted}: {titles}")
         rows = []
         for each in self._played:
             for name in each.jobs:
-                job = self._sandbox.registry.get(JOBS, name, IMS_NAMESPACE)
+                job = await self._stage.job(name)
                 ok = holds(job, "Complete") or not each.runs
                 rows.append((name, "run" if each.runs else "be left alone", _did(job), ok))
                 if not ok:

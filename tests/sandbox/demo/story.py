@@ -1,21 +1,19 @@
-"""The chapters: what is wrong, what a person does about it, how it must end. `play` carries them out."""
+"""The chapters: what is wrong, what a person does about it, how it must end. `play` carries them out.
+
+A chapter is written for any worker that is in the state it tells of; `WORKERS` and `CHAPTERS` are the sandbox's
+choice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tests.sandbox.api import NODES, RUNTIMECLASSES
-from tests.sandbox.controllers import (
-    KATA_LABEL,
-    failing_ims_job,
-    ims_job,
-    other_job,
-    unpullable_ims_job,
-)
+from tests.sandbox.controllers.objects import Action
+from tests.sandbox.demo.stage import Stage
 from tests.sandbox.nodes import BARE, CSM_UNIT, UNTUNED, WITHOUT_HANDLER, WITHOUT_KATA, WITHOUT_SHIM
-from tests.sandbox.whole import Sandbox, Worker, pinned
+from tests.sandbox.whole import Worker
 
 WORKERS = {
     "ncn-w001": Worker(BARE),
@@ -48,13 +46,16 @@ class Answer(StrEnum):
     """Of a row of a sweep's card."""
 
 
+Begin = Callable[[Stage], Awaitable[tuple[str, ...]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Chapter:
     """`begin` breaks what the chapter is about and creates its jobs, whose names it returns."""
 
     title: str
     happens: str
-    begin: Callable[[Sandbox], tuple[str, ...]]
+    begin: Begin
     about: str = ""
     """What the card's headline names; empty: there must be no card."""
     answer: Answer | None = None
@@ -72,141 +73,157 @@ class Chapter:
     moral: str = ""
 
 
-def _bare_worker(sandbox: Sandbox) -> tuple[str, ...]:
-    return (sandbox.create_job(pinned(ims_job("create"), "ncn-w001")),)
+def bare_worker(node: str) -> Chapter:
+    async def begin(stage: Stage) -> tuple[str, ...]:
+        return (await stage.create_job("create", node),)
 
-
-def _no_runtime_class(sandbox: Sandbox) -> tuple[str, ...]:
-    sandbox.registry.delete(RUNTIMECLASSES, "kata-qemu")
-    return (sandbox.create_job(pinned(ims_job("customize"), "ncn-w002")),)
-
-
-def _no_shim(sandbox: Sandbox) -> tuple[str, ...]:
-    _label(sandbox, "ncn-w004", "true")
-    return (sandbox.create_job(pinned(ims_job("create"), "ncn-w004")),)
-
-
-def _near_misses(sandbox: Sandbox) -> tuple[str, ...]:
-    _label(sandbox, "ncn-w002", "true")
-    jobs = (
-        pinned(unpullable_ims_job(), "ncn-w002"),
-        pinned(failing_ims_job(), "ncn-w002"),
-        other_job("nightly-report"),
-    )
-    return tuple(sandbox.create_job(job) for job in jobs)
-
-
-def _csm_unit(sandbox: Sandbox) -> tuple[str, ...]:
-    _label(sandbox, "ncn-w005", "true")
-    return (sandbox.create_job(pinned(ims_job("create"), "ncn-w005")),)
-
-
-def _nothing_fails(sandbox: Sandbox) -> tuple[str, ...]:
-    return ()
-
-
-def _watched_worker(sandbox: Sandbox) -> tuple[str, ...]:
-    _label(sandbox, OBSERVED, "true")
-    return (sandbox.create_job(pinned(ims_job("customize"), OBSERVED)),)
-
-
-def _another_worker(sandbox: Sandbox) -> tuple[str, ...]:
-    _label(sandbox, "ncn-w007", "true")
-    return (sandbox.create_job(pinned(ims_job("create"), "ncn-w007")),)
-
-
-def _no_label(sandbox: Sandbox) -> tuple[str, ...]:
-    for name in WORKERS:
-        _label(sandbox, name, None)
-    return (sandbox.create_job(ims_job("create")),)
-
-
-def _label(sandbox: Sandbox, node: str, value: str | None) -> None:
-    sandbox.registry.patch(NODES, node, {"metadata": {"labels": {KATA_LABEL: value}}})
-
-
-CHAPTERS = (
-    Chapter(
+    return Chapter(
         title="A worker without Kata",
-        happens="An IMS job lands on ncn-w001. Handlers, shims and /opt/kata are missing there: its pod hangs.",
-        begin=_bare_worker,
-        about="ncn-w001",
+        happens=f"An IMS job lands on {node}. Handlers, shims and /opt/kata are missing there: its pod hangs.",
+        begin=begin,
+        about=node,
         answer=Answer.APPROVE,
         ends="Healed",
         intruder=True,
         moral="The same pod started by itself; the owner of the job has nothing to do.",
-    ),
-    Chapter(
+    )
+
+
+def swept_worker(node: str) -> Chapter:
+    async def begin(stage: Stage) -> tuple[str, ...]:
+        return ()
+
+    return Chapter(
         title="A sweep finds it first",
-        happens="On ncn-w006 both shims are missing. No job has failed there yet; somebody asks for a sweep.",
-        begin=_nothing_fails,
-        about="ncn-w006",
+        happens=f"On {node} both shims are missing. No job has failed there yet; somebody asks for a sweep.",
+        begin=begin,
+        about=node,
         swept=True,
         answer=Answer.APPROVE,
         ends="Healed",
         moral="One card for all that drifted; nobody is asked about a row until somebody picks it.",
-    ),
-    Chapter(
+    )
+
+
+def no_runtime_class(node: str) -> Chapter:
+    """`node` is ready for Kata."""
+
+    async def begin(stage: Stage) -> tuple[str, ...]:
+        await stage.delete_runtime_class()
+        return (await stage.create_job("customize", node),)
+
+    return Chapter(
         title="The RuntimeClass is gone",
         happens="Somebody deletes the RuntimeClass kata-qemu: the API refuses the pods of the next job.",
-        begin=_no_runtime_class,
+        begin=begin,
         about="kata-qemu",
         answer=Answer.APPROVE,
         ends="Healed",
         moral="An API object was all that was missing: no node was touched.",
-    ),
-    Chapter(
+    )
+
+
+def no_label(nodes: Iterable[str]) -> Chapter:
+    """`nodes` are all of the cluster's workers; at least one is ready for Kata."""
+
+    async def begin(stage: Stage) -> tuple[str, ...]:
+        await stage.label(*nodes, value=None)
+        return (await stage.create_job("create"),)
+
+    return Chapter(
         title="No worker wears the label",
         happens="The label katacontainers.io/kata-runtime is gone from every node: no place for Kata.",
-        begin=_no_label,
+        begin=begin,
         about="unschedulable-label",
         answer=Answer.APPROVE,
         ends="Healed",
         moral="The bot picked a worker that is ready for Kata, labelled and proved it; the pod went there.",
-    ),
-    Chapter(
+    )
+
+
+def denied_worker(node: str) -> Chapter:
+    return Chapter(
         title="A person says no",
-        happens="On ncn-w004 both shims are missing. The plan is sound, but the person on call denies it.",
-        begin=_no_shim,
-        about="ncn-w004",
+        happens=f"On {node} both shims are missing. The plan is sound, but the person on call denies it.",
+        begin=_labelled_with_a_job(node),
+        about=node,
         answer=Answer.DENY,
         ends="Denied",
         runs=False,
         moral="Nothing was changed, and the bot does not nag: the same plan is not asked again for a day.",
-    ),
-    Chapter(
+    )
+
+
+def near_misses(node: str) -> Chapter:
+    """`node` is ready for Kata."""
+
+    async def begin(stage: Stage) -> tuple[str, ...]:
+        await stage.label(node)
+        return await stage.create_near_misses(node)
+
+    return Chapter(
         title="Near misses",
         happens="An image that does not exist, a build that fails, a job that is none of IMS's.",
-        begin=_near_misses,
+        begin=begin,
         runs=False,
         moral="No card. Only a failure that Kata on the node explains is one.",
-    ),
-    Chapter(
+    )
+
+
+def unit_of_csm(node: str) -> Chapter:
+    return Chapter(
         title="Right to refuse",
-        happens="ncn-w005 lacks the handlers too, but its unit is CSM's: a restart kills every container.",
-        begin=_csm_unit,
-        about="ncn-w005",
+        happens=f"{node} lacks the handlers too, but its unit is CSM's: a restart kills every container.",
+        begin=_labelled_with_a_job(node),
+        about=node,
         ends="Diagnosed, not repaired",
         runs=False,
         moral="A diagnosis with what to do, and no button: half a repair is none.",
-    ),
-    Chapter(
+    )
+
+
+def halted_repair(node: str) -> Chapter:
+    return Chapter(
         title="Stop!",
-        happens="/opt/kata is gone from ncn-w007. In the middle of the repair somebody pauses the whole bot.",
-        begin=_another_worker,
-        about="ncn-w007",
+        happens=f"/opt/kata is gone from {node}. In the middle of the repair somebody pauses the whole bot.",
+        begin=_labelled_with_a_job(node),
+        about=node,
         halted="CSM is about to be upgraded",
         answer=Answer.APPROVE,
         ends="Healed",
         moral="No new command started while it was paused; resumed, it went on where it was.",
-    ),
-    Chapter(
+    )
+
+
+def observed_worker(node: str) -> Chapter:
+    """`node` is in a pool that is only observed."""
+    return Chapter(
         title="Only observed",
-        happens=f"{OBSERVED} has stock settings. It is in a pool with mode: observe, as all nodes are at first.",
-        begin=_watched_worker,
-        about=OBSERVED,
+        happens=f"{node} has stock settings. It is in a pool with mode: observe, as all nodes are at first.",
+        begin=_labelled_with_a_job(node, "customize"),
+        about=node,
         ends="Only observed",
         runs=False,
         moral="The card says what it would do, and has no buttons: nothing is changed by anybody's answer.",
-    ),
+    )
+
+
+def _labelled_with_a_job(node: str, action: Action = "create") -> Begin:
+    async def begin(stage: Stage) -> tuple[str, ...]:
+        await stage.label(node)
+        return (await stage.create_job(action, node),)
+
+    return begin
+
+
+CHAPTERS = (
+    bare_worker("ncn-w001"),
+    swept_worker("ncn-w006"),
+    no_runtime_class("ncn-w002"),
+    no_label(WORKERS),
+    denied_worker("ncn-w004"),
+    near_misses("ncn-w002"),
+    unit_of_csm("ncn-w005"),
+    halted_repair("ncn-w007"),
+    observed_worker(OBSERVED),
 )

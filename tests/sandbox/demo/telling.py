@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.padding import Padding
@@ -17,11 +18,24 @@ from tests.sandbox.demo.story import Chapter
 from tests.sandbox.slack import User
 from tests.sandbox.slack.page.emoji import plain_emoji
 from tests.sandbox.whole import CardView
+from tests.sandbox.whole.configuration import SHORTENED
 
 _WIDTH = 112
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _UUID = re.compile(r"\b([0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _MENTION = re.compile(r"<@(\w+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenery:
+    """What is said of the stage before the story begins."""
+
+    around: str
+    """Which of what is around the bot is real."""
+    waived: tuple[str, ...]
+    """Checks."""
+    also_shortened: tuple[str, ...] = ()
+    """Beside the bot's own times."""
 
 
 class Telling:
@@ -34,25 +48,17 @@ class Telling:
         self._began = time.monotonic()
         self._told: set[tuple[str, str]] = set()
 
-    def opening(
-        self, page_url: str, folder: str, workers: int, shortened: Mapping[str, Mapping[str, float]]
-    ) -> None:
+    def opening(self, page_url: str, folder: str, scenery: Scenery) -> None:
         print_ = self._console.print
         print_(Rule("ims-remediation-bot", style="bold"))
-        print_(
-            f"Around the bot everything is a stand-in, but a real server: Kubernetes API (TLS), {workers} workers "
-            "behind OpenSSH, an archive mirror, Slack. In the bot nothing is faked: it is the process "
-            "`imsbot run`.\n"
-        )
+        print_(f"{scenery.around} In the bot nothing is faked: it is the process `imsbot run`.\n")
         print_(Text.assemble("  Slack page     ", (page_url, "bold cyan"), "   open it in a browser"))
         print_(f"  files and logs {folder}")
-        short = ", ".join(f"{key} {value:g}" for values in shortened.values() for key, value in values.items())
-        print_(Padding(Text(f"shortened for the demo: {short}; kubelet's retry 1 s", "dim"), (0, 0, 0, 2)))
-        print_(
-            Padding(
-                Text("waived, with reasons, on each card: kvm, vsock, space, guest-kernel", "dim"), (0, 0, 0, 2)
-            )
-        )
+        values = [(key, value) for section in SHORTENED.values() for key, value in section.items()]
+        short = "; ".join([", ".join(f"{key} {value:g}" for key, value in values), *scenery.also_shortened])
+        print_(Padding(Text(f"shortened for the demo: {short}", "dim"), (0, 0, 0, 2)))
+        waived = ", ".join(scenery.waived)
+        print_(Padding(Text(f"waived, with reasons, on each card: {waived}", "dim"), (0, 0, 0, 2)))
 
     def chapter(self, number: int, chapter: Chapter) -> None:
         self._began = time.monotonic()
@@ -134,15 +140,13 @@ class Telling:
             )
         self._console.print(Text(f"  {took_s:.0f} s in all", "dim"))
 
-    def failure(self, why: str, folder: str, tail: str, nodes: Sequence[str]) -> None:
+    def failure(self, why: str, folder: str, tail: str, kept: Sequence[str]) -> None:
+        """`kept`: files in `folder`, of the workers and the like."""
         self._console.print()
         self._console.print(Text(f"✗ the demo failed: {why}", "bold red"))
         self._console.print(f"  everything is kept in {folder}:")
-        self._console.print(
-            "    bot.log, config.yaml, state/journal.sqlite; of each worker its disk and its logs:"
-        )
-        for node in nodes:
-            self._console.print(f"    nodes/{node}/{{root,logs,sshd/log}}")
+        for line in ("bot.log, config.yaml, state/journal.sqlite", *kept):
+            self._console.print(f"    {line}")
         self._console.print("  the last lines of bot.log:")
         self._console.print(Padding(Text(tail, "dim"), (0, 0, 0, 4)))
 
