@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bot.adapters.kube.resources import EVENTS, JOBS, LEASES, NODES, PODS, RUNTIME_CLASSES
+from bot.adapters.kube.resources import DAEMON_SETS, EVENTS, JOBS, LEASES, NODES, PODS, RUNTIME_CLASSES
 from tests.lab.admin import Admin, administrator, until
 from tests.lab.control_plane import ControlPlane, populate
 from tests.lab.node import Network, Setup, Worker, prepare
@@ -25,15 +25,17 @@ NAMES: Final = ("ncn-w001", "ncn-w002", "ncn-w003")
 _READY_S: Final = 60
 _FORGOTTEN_S: Final = 30
 _NAMESPACED: Final = (
+    (DAEMON_SETS, "services"),
     (JOBS, IMS_NAMESPACE),
     (JOBS, "default"),
+    (PODS, "services"),
     (PODS, IMS_NAMESPACE),
     (PODS, "default"),
     (EVENTS, IMS_NAMESPACE),
     (EVENTS, "default"),
     (LEASES, LEASE_NAMESPACE),
 )
-"""What tests and the bot leave behind, and where. Jobs come before the pods that they would replace."""
+"""What tests and the bot leave behind, and where. Owners come before the pods that they would replace."""
 
 
 class Lab:

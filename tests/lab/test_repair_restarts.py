@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.kube.resources import NODES
-from tests.lab.admin import KubeObject
+from bot.adapters.kube.resources import DAEMON_SETS, NODES, PODS
+from tests.lab.admin import KubeObject, until
 from tests.lab.cluster import Lab
-from tests.lab.kata.jobs import kata_job, plain_job
+from tests.lab.kata.jobs import kata_job, plain_job, watcher
 from tests.lab.node import Containerd, Setup, UnitKind
 from tests.lab.story import Story
 from tests.lab.test_repair_families import BROKEN, NO_HANDLER, put_all
+from tests.sandbox.controllers.conditions import holds
 from tests.sandbox.nodes.state import BARE, WITHOUT_HANDLER
 from tests.sandbox.whole.process import Record
 
 RESTART = "restart containerd"
+DEAD_SOCKETS = r"cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -c 'containerd\.sock//deleted ' || true"
 REFUSES_KATA = """\
 [Service]
 ExecStartPre=/bin/sh -c '! grep -q kata-qemu /etc/containerd/config.toml'
@@ -72,6 +74,23 @@ def containers_run(pod: KubeObject) -> bool:
 
 def container_ids(pod: KubeObject) -> list[str]:
     return sorted(each["containerID"] for each in pod["status"]["containerStatuses"])
+
+
+async def test_the_watcher_of_csm_gets_the_new_socket_after_a_restart(story: Story) -> None:
+    """A real kubelet mounts the socket file, and a real containerd makes another one."""
+    await put_all(story, {BROKEN: WITHOUT_HANDLER})
+    await story.admin.create(DAEMON_SETS, watcher(), "services")
+    first = await until(lambda: ready_watcher(story), 60)
+    await heal_the_handler(story)
+
+    second = await until(lambda: ready_watcher(story), 60)
+    assert first["metadata"]["uid"] != second["metadata"]["uid"]
+    assert "0" == (await story.lab.workers[BROKEN].run(DEAD_SOCKETS)).strip()
+
+
+async def ready_watcher(story: Story) -> KubeObject | None:
+    pods = await story.admin.list(PODS, "services")
+    return next((pod for pod in pods if pod["spec"].get("nodeName") == BROKEN and holds(pod, "Ready")), None)
 
 
 async def test_the_unit_of_csm_is_recognised_as_one_whose_restart_kills(running_lab: Lab, tmp_path: Path) -> None:

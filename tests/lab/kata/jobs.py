@@ -1,4 +1,4 @@
-"""IMS jobs as IMS makes them, and their near misses, made to run on a real kubelet that has no registry.
+"""IMS jobs as IMS makes them, their near misses, and CSM's watcher, made to run on a kubelet without a registry.
 
 The shapes are the sandbox's (`tests/sandbox/controllers/objects`). What is changed: images that lie on the nodes,
 commands that busybox has, requests that fit beside each other on a small machine, and the service account `ims`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.sandbox.controllers import ims_job, other_job
-from tests.sandbox.controllers.objects import Action
+from tests.sandbox.controllers.objects import Action, sonar_jobs_watcher
 
 KubeObject = dict[str, Any]
 JOB_IMAGE = "registry.local/imsbot-lab/busybox:1"
@@ -48,6 +48,11 @@ def plain_job(node: str = "", *, run_s: float = 1) -> KubeObject:
 def tenants_job(name: str, node: str = "") -> KubeObject:
     """Needs Kata as well, but is none of IMS's."""
     return _runnable(other_job(name, runtime_class="kata-qemu"), node=node, command="true")
+
+
+def watcher() -> KubeObject:
+    """CSM's DaemonSet that has containerd's socket mounted."""
+    return _runnable(sonar_jobs_watcher(), command=_lasting(3600))
 
 
 def _lasting(run_s: float) -> str:
