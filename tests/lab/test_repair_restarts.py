@@ -56,15 +56,23 @@ async def heal_the_handler(story: Story) -> None:
     assert [] == await story.complaints()
 
 
-async def test_a_job_that_runs_survives_the_restart_of_a_plain_unit(story: Story) -> None:
-    await put_all(story, {BROKEN: WITHOUT_HANDLER})
-    running = await story.create_job(plain_job(BROKEN, run_s=600))
-    pod = await story.pod_of(running, containers_run)
-    await heal_the_handler(story)
+@pytest.mark.parametrize(
+    "setup",
+    [Setup(), Setup(Containerd.V2, UnitKind.CSM, schema=3)],
+    ids=["a plain unit", "CSM's unit on 2"],
+)
+async def test_a_job_that_runs_survives_the_restart(running_lab: Lab, tmp_path: Path, setup: Setup) -> None:
+    """containerd 2 does not need the shims' addresses that CSM's unit deletes."""
+    await running_lab.reset({BROKEN: setup})
+    async with Story(running_lab, tmp_path) as story:
+        await put_all(story, {BROKEN: WITHOUT_HANDLER})
+        running = await story.create_job(plain_job(BROKEN, run_s=600))
+        pod = await story.pod_of(running, containers_run)
+        await heal_the_handler(story)
 
-    (after,) = await story.pods_of(running)
-    assert containers_run(after)
-    assert container_ids(pod) == container_ids(after)
+        (after,) = await story.pods_of(running)
+        assert containers_run(after)
+        assert container_ids(pod) == container_ids(after)
 
 
 def containers_run(pod: KubeObject) -> bool:
