@@ -40,7 +40,8 @@ def check_command(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = 
     """
     settings = load_settings(config)
     tokens = slack_tokens(settings, os.environ) if settings.slack.enabled else None
-    results = asyncio.run(_collect(settings, tokens, None if output is Output.JSON else Console()))
+    console = None if output is Output.JSON else Console(highlight=False, soft_wrap=True)
+    results = asyncio.run(_collect(settings, tokens, console))
     if output is Output.JSON:
         print_json(results)
     if not all(result.ok for result in results):

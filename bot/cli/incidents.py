@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bot.adapters.journal_sqlite import Contents, read_contents
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
+from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json, print_text
 from bot.config import load_settings
 from bot.core.errors import InputError
 from bot.core.incident import Incident
@@ -32,9 +31,9 @@ def incidents_command(
         print_json([_summary(i, halts) for i in found])
         return
     for halt in halts:
-        Console().print(halt_line(halt))
+        print_text(halt_line(halt))
     if found:
-        Console().print(incident_table(found))
+        print_text(incident_table(found))
     else:
         typer.echo("No incidents." if every else "No open incidents; --all shows closed ones.")
     if settings.mode is Mode.OBSERVE:
@@ -53,7 +52,7 @@ def show_command(
     if output is Output.JSON:
         print_json(found)
     else:
-        Console().print(incident_text(found))
+        print_text(incident_text(found))
 
 
 def _folded(contents: Contents) -> dict[IncidentId, Incident]:

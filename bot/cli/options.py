@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from bot.adapters.control import Response
 
@@ -34,6 +36,11 @@ DEFAULT_CONFIG = Path("/etc/imsbot/config.yaml")
 def print_json(value: object) -> None:
     """One compact JSON document on stdout."""
     typer.echo(msgspec.json.encode(value, order="deterministic").decode())
+
+
+def print_text(text: Text) -> None:
+    """Its lines as they are, at any width and in a pipe: whoever copies a command must get all of it."""
+    Console(highlight=False, soft_wrap=True).print(text)
 
 
 def print_response(response: Response, output: Output) -> None:

@@ -4,9 +4,8 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
+from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json, print_text
 from bot.config import load_settings
 from bot.core.errors import InputError
 from bot.core.model import Diagnosis, Plan, Target, TargetKind
@@ -29,12 +28,11 @@ def plan_command(
     if output is Output.JSON:
         print_json({"kind": type(conclusion).__name__.lower(), "conclusion": conclusion})
     else:
-        console = Console()
         match conclusion:
             case Plan():
-                console.print(plan_text(conclusion))
+                print_text(plan_text(conclusion))
             case Diagnosis():
-                console.print(diagnosis_text(conclusion))
+                print_text(diagnosis_text(conclusion))
             case Nothing(evidence=evidence):
                 typer.echo(f"Nothing to do: {evidence}")
     if isinstance(conclusion, Diagnosis):

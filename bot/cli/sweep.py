@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from bot.adapters.control import Request
 from bot.adapters.journal_sqlite import read_sweeps
 from bot.cli.answers import send
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
+from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json, print_text
 from bot.config import load_settings
 from bot.core.drift import Row, State, worst_first
 from bot.core.errors import InputError
@@ -51,7 +51,7 @@ def sweep_command(
     if output is Output.JSON:
         print_json([_printed(row) for row in worst_first(rows)])
     else:
-        Console().print(sweep_table(rows))
+        print_text(sweep_table(rows))
     states = {row.state for row in rows}
     if State.DRIFT in states:
         raise typer.Exit(DRIFT)

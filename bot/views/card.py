@@ -17,7 +17,7 @@ from bot.views.card_halt import halted
 from bot.views.card_plan import question
 from bot.views.card_progress import ending, held, steps, who
 from bot.views.thread import Post, thread_posts
-from bot.views.wording import duration, reason_of, state_of
+from bot.views.wording import drift_text, duration, reason_of, state_of
 
 APPROVE = "imsbot-approve"
 DENY = "imsbot-deny"
@@ -122,7 +122,7 @@ def _summary(i: Incident) -> list[Block]:
 def _drift(i: Incident) -> list[Block]:
     if i.swept is None:
         return []
-    lines = [f"{drift.kind}: {drift.detail}" for drift in i.swept.drifts]
+    lines = [drift_text(drift) for drift in i.swept.drifts]
     return [section(m.code_block(lines, 900)), context([f"found by {m.plain(i.swept.sweep, 60)}"])]
 
 

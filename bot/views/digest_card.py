@@ -13,7 +13,7 @@ from bot.views import mrkdwn as m
 from bot.views.blocks import Block, context, divider, header, plain_text, section
 from bot.views.card import Card
 from bot.views.thread import Post
-from bot.views.wording import state_of
+from bot.views.wording import DRIFTS, drift_text, state_of
 
 PICK = "imsbot-pick"
 
@@ -92,7 +92,7 @@ def _head(row: Row, i: Incident | None) -> str:
 
 
 def _seen(row: Row) -> str:
-    return "; ".join(f"{drift.kind}: {drift.detail}" for drift in row.drifts)
+    return "; ".join(map(drift_text, row.drifts))
 
 
 def _would(row: Row) -> str:
@@ -106,7 +106,7 @@ def _would(row: Row) -> str:
 def _rest(rows: list[Row]) -> list[Block]:
     if not rows:
         return []
-    lines = [f"• {_name(row, 60)}: {m.plain(', '.join(d.kind for d in row.drifts), 100)}" for row in rows]
+    lines = [f"• {_name(row, 60)}: {m.plain(', '.join(DRIFTS[d.kind] for d in row.drifts), 100)}" for row in rows]
     title = f"*{len(rows)} more*, each with `imsbot repair NODE`"
     return [section(m.fit([title, *lines], REST_LIMIT, "more: imsbot sweep"))]
 

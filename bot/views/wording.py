@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot.core.action import OutcomeKind
+from bot.core.drift import Drift, DriftKind
 from bot.core.incident import Incident, Phase, StepProgress, StepState
 from bot.core.model import Actor, Result
 
@@ -28,6 +29,17 @@ RESULTS = {
     Result.DIAGNOSED: "diagnosed, not repaired",
 }
 
+DRIFTS = {
+    DriftKind.HANDLER_NOT_LOADED: "handler not loaded",
+    DriftKind.FILE_BROKEN: "file missing or wrong",
+    DriftKind.LINK_BROKEN: "link missing or wrong",
+    DriftKind.SETTING_LOST: "setting lost",
+    DriftKind.LABEL_LOST: "label lost",
+    DriftKind.LABEL_UNREADY: "label on a node that is not ready for Kata",
+    DriftKind.CLASS_CHANGED: "RuntimeClass missing or changed",
+    DriftKind.VERSION_UNLIKE: "Kata version unlike the others",
+}
+
 STEP_MARKS = {StepState.WAITING: "·", StepState.RUNNING: "▶", StepState.DONE: "✓", StepState.FAILED: "✗"}
 
 BAD_OUTCOMES = frozenset(OutcomeKind) - {OutcomeKind.OK}
@@ -38,8 +50,12 @@ def reason_of(incident: Incident) -> str:
     if incident.families:
         return " + ".join(incident.families)
     if incident.swept is not None:
-        return " + ".join(drift.kind for drift in incident.swept.drifts)
+        return " + ".join(DRIFTS[drift.kind] for drift in incident.swept.drifts)
     return "asked for by a person"
+
+
+def drift_text(drift: Drift) -> str:
+    return f"{DRIFTS[drift.kind]}: {drift.detail}"
 
 
 def state_of(incident: Incident) -> str:

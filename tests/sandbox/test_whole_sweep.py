@@ -32,7 +32,7 @@ async def test_a_sweep_by_hand_needs_no_bot_and_its_exit_code_tells_drift(tmp_pa
         assert {"fine"} == {row["state"] for name, row in rows.items() if name != BROKEN}
         code, out, _ = await sandbox.bot.command("sweep", "ncn-w002")
         assert 0 == code
-        assert "1 expected nodes, 0 with drift" in out
+        assert "1 expected node, 0 with drift" in out
         code, _, err = await sandbox.bot.command("sweep", "ncn-w004")
         assert 2 == code
         assert "ncn-w004: not expected to run Kata" in err
@@ -60,7 +60,7 @@ async def test_the_bot_tells_drift_on_a_digest_and_repairs_what_is_picked_there(
         asked = await slack.wait_for(
             lambda s: (card := find_card(s, BROKEN)) and APPROVE in card.actions and card, timeout_s=60
         )
-        assert "handler-not-loaded" in asked.headline
+        assert "handler not loaded" in asked.headline
         await slack.click(asked.message.ts, APPROVE)
         await slack.wait_for(lambda s: (card := find_card(s, BROKEN)) and card.ended and card, timeout_s=120)
         told = await slack.wait_for(lambda s: (card := find_card(s, "Sweep")) and "healed" in card.shown, 30)
@@ -76,7 +76,7 @@ async def test_a_node_that_lost_its_label_stays_expected_until_it_is_forgotten(t
         await sandbox.bot.until(lambda: any(r["event"] == "sweep ended" for r in sandbox.bot.records), 60)
         sandbox.registry.patch(NODES, "ncn-w002", {"metadata": {"labels": {KATA_LABEL: None}}})
         code, out, _ = await sandbox.bot.command("sweep", "ncn-w002")
-        assert (3, True) == (code, "label-lost" in out)
+        assert (3, True) == (code, "label lost" in out)
         code, out, _ = await sandbox.bot.command("forget", "ncn-w002")
         assert (0, True) == (code, out.startswith("Forgotten: ncn-w002"))
         code, out, _ = await sandbox.bot.command("sweep")
