@@ -102,6 +102,8 @@ def way_out(halt: Halt) -> str:
         case Paused(door=Door.TERMINAL):
             return "`imsbot resume`"
         case Paused(actor=actor):
-            return f"an empty key `{KEY}` of the ConfigMap {actor.user}"
+            namespace, _, name = actor.user.partition("/")
+            patch = f'{{"data":{{"{KEY}":null}}}}'
+            return f"`kubectl patch configmap {name} -n {namespace} --type merge -p '{patch}'`"
         case Unclear():
             return "a key that can be read"

@@ -19,5 +19,6 @@ async def resume(brake: Brake, actor: Actor) -> Reply:
     """Raises JournalError: then it is still paused."""
     lifted = await brake.resume(actor)
     if (halt := brake.halt) is not None:
-        return False, f"The bot is still {halt_text(halt)}. What ends that: {way_out(halt)}."
+        ended = "The pause of the terminal has ended, but the bot" if lifted else "The bot"
+        return False, f"{ended} is still {halt_text(halt)}. What ends that: {way_out(halt)}."
     return (True, "Resumed: repairs go on.") if lifted else (False, "The bot was not paused.")

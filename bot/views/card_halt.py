@@ -20,7 +20,7 @@ def halted(i: Incident) -> list[Block]:
 def _whole_bot(halt: Halt | None) -> list[str]:
     if halt is None:
         return []
-    return [f":pause_button: {_who(halt)}", f":point_right: What ends it: {m.prose(way_out(halt), 200)}."]
+    return [f":pause_button: {_who(halt)}", f":point_right: What ends it: {m.prose(way_out(halt), 600)}."]
 
 
 def _who(halt: Halt) -> str:

@@ -3,7 +3,18 @@
 import pytest
 
 from bot.core.model import Actor
-from bot.core.pause import NO_REASON, Door, Paused, PauseRecord, Resumed, Unclear, halt_text, in_force, reason_in
+from bot.core.pause import (
+    NO_REASON,
+    Door,
+    Paused,
+    PauseRecord,
+    Resumed,
+    Unclear,
+    halt_text,
+    in_force,
+    reason_in,
+    way_out,
+)
 from tests.unit.core.samples import at
 
 ROOT = Actor(via="cli", user="root")
@@ -22,6 +33,13 @@ def test_each_halt_goes_on_after_the_bot_is() -> None:
     assert "paused by root: why" == halt_text(paused(Door.TERMINAL))
     assert "paused by the ConfigMap ns/imsbot: upgrade" == halt_text(by_cluster)
     assert "perhaps paused: the ConfigMap's key cannot be read (403)" == halt_text(Unclear(at(0), "403"))
+
+
+def test_what_ends_a_pause_is_a_command_to_copy() -> None:
+    by_cluster = Paused(at(0), Door.CLUSTER, Actor(via="kube", user="ns/imsbot"), "upgrade")
+    patch = """kubectl patch configmap imsbot -n ns --type merge -p '{"data":{"pause":null}}'"""
+    assert f"`{patch}`" == way_out(by_cluster)
+    assert "`imsbot resume`" == way_out(paused(Door.TERMINAL))
 
 
 HERE, THERE = Door.TERMINAL, Door.CLUSTER

@@ -118,7 +118,15 @@ UNCLEAR = Unclear(at=s.at(100), why="get configmaps: forbidden")
     ("halt", "words"),
     [
         (PAUSED, ["The bot is paused by root*", "the mirror", "imsbot resume"]),
-        (BY_CLUSTER, ["paused by the ConfigMap ims-remediation-bot/imsbot*", "upgrade", "an empty key `pause`"]),
+        (
+            BY_CLUSTER,
+            [
+                "paused by the ConfigMap ims-remediation-bot/imsbot*",
+                "upgrade",
+                "`kubectl patch configmap imsbot -n ims-remediation-bot --type merge"
+                """ -p '{"data":{"pause":null}}'`""",
+            ],
+        ),
         (UNCLEAR, ["Nobody can say whether the bot is paused", "forbidden"]),
     ],
 )
