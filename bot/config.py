@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import SecretStr, ValidationError
 
-from bot.core.errors import InputError
+from bot.core.errors import InputError, shut
 from bot.core.settings import Settings
 
 MAX_BYTES = 1 << 20
@@ -40,7 +40,10 @@ def load_settings(path: Path) -> Settings:
         settings = Settings.model_validate(document)
     except ValidationError as error:
         raise InputError("\n".join(_lines(path, error))) from None
-    problems = [*_missing_files(settings), *_contradictions(settings)]
+    try:
+        problems = [*_missing_files(settings), *_contradictions(settings)]
+    except PermissionError as error:
+        raise InputError(shut(Path(error.filename).parent)) from error
     if problems:
         raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
     return settings

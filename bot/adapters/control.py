@@ -24,6 +24,10 @@ MAX_LINE = 64 * 1024
 TIMEOUT_S = 30.0
 
 
+class NotRunningError(InputError):
+    """No bot listens on that journal."""
+
+
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
     command: str
     """approve, deny, release, abort, repair, pause, resume, sweep, forget."""
@@ -127,7 +131,8 @@ def _peer(writer: asyncio.StreamWriter) -> Peer:
 async def ask(journal: Path, request: Request) -> Response:
     """Send one request to the running bot.
 
-    Raises InputError when none runs, UnreachableError when it is silent.
+    Raises NotRunningError when none runs, InputError when this user may not ask it, and UnreachableError when it
+    is silent.
     """
     path = socket_path(journal)
     try:
@@ -140,9 +145,9 @@ async def ask(journal: Path, request: Request) -> Response:
             finally:
                 writer.close()
     except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise InputError(f"no bot is running on {journal}; start it with `imsbot run`") from error
+        raise NotRunningError(f"no bot is running on {journal}; start it with `imsbot run`") from error
     except PermissionError as error:
-        raise InputError(f"{path}: only the bot's own user and root may use it") from error
+        raise InputError(f"{path}: only the bot's own user and root may use it; use sudo") from error
     except TimeoutError as error:
         raise UnreachableError(f"{path}: the bot did not answer within {TIMEOUT_S:g} s") from error
     if not line:

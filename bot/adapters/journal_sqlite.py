@@ -9,24 +9,22 @@ SQLite calls block, so a single worker thread makes them; the event loop only wa
 """
 
 import asyncio
-import fcntl
 import os
-import socket
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import msgspec
 
+from bot.adapters.journal_files import LockFile, journal_exists, open_or_make
 from bot.adapters.journal_records import PAUSES, SWEEPS
 from bot.core import entries
 from bot.core.entries import History
-from bot.core.errors import UNDECODABLE, JournalError
+from bot.core.errors import UNDECODABLE, JournalError, shut
 from bot.core.model import IncidentId
 from bot.core.pause import PauseRecord
 from bot.core.sweep import SweepRecord
@@ -52,40 +50,6 @@ COMMIT;
 """
 
 _INSERT_ENTRY = "INSERT INTO entries (incident, format, entry) VALUES (?, ?, ?)"
-
-
-class LockFile:
-    """An exclusive lock beside the journal; its text names the holder for the person who meets it."""
-
-    def __init__(self, journal: Path) -> None:
-        self.path = journal.with_name(journal.name + ".lock")
-        self._fd: int | None = None
-
-    def acquire(self) -> None:
-        """Raises JournalError naming the holder when another process has it."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise JournalError(f"{self.path}: cannot make the journal's lock file: {error.strerror}") from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(fd, 200).decode("utf-8", "replace").strip() or "an unnamed process"
-            os.close(fd)
-            raise JournalError(
-                f"{self.path}: the journal is held by {holder}; only one bot may run on it. "
-                "Stop that one first, or give this one another `journal`."
-            ) from error
-        os.ftruncate(fd, 0)
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        os.pwrite(fd, f"pid {os.getpid()} on {socket.gethostname()} since {started}\n".encode(), 0)
-        self._fd = fd
-
-    def release(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -181,6 +145,7 @@ class SqliteJournal:
     def _open(self) -> None:
         try:
             new = not self.path.exists() or self.path.stat().st_size == 0
+            os.close(open_or_make(self.path))
             connection = _connect(self.path, read_only=False)
             if new:
                 self.path.chmod(0o600)
@@ -247,10 +212,12 @@ class Contents:
 def read_contents(path: Path) -> Contents:
     """Everything in the journal at `path`, read-only and without its lock; blocking, for commands.
 
-    Raises JournalError when there is none, or it is damaged or not ours.
+    Raises JournalError when there is none, this user may not read it, or it is damaged or not ours.
     """
-    if not path.exists():
+    if not journal_exists(path):
         raise JournalError(f"{path}: there is no journal yet; `imsbot run` makes it")
+    if not os.access(path, os.R_OK):
+        raise JournalError(shut(path))
     try:
         connection = _connect(path, read_only=True)
         try:
@@ -273,4 +240,4 @@ def read_journal(path: Path) -> Mapping[IncidentId, History]:
 
 def read_sweeps(path: Path) -> Sequence[SweepRecord]:
     """Its sweeps only; nothing when there is no journal yet. Raises as `read_contents`."""
-    return read_contents(path).sweeps if path.exists() else ()
+    return read_contents(path).sweeps if journal_exists(path) else ()

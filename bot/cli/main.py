@@ -55,19 +55,26 @@ def main() -> None:
     except BotError as error:
         sys.exit(_say(error, 1))
     except OSError as error:
+        if error.filename is not None:
+            sys.exit(_say(f"{error.filename}: {error.strerror}", 1))
         # A full disk behind stdout; a reader such as `head` that has seen enough is click's, which ends with 1.
         # What is left in the buffer would be tried, and complained of, once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_say(f"cannot write the output: {error.strerror or error}", 1))
 
 
 def _fill_closed_streams() -> None:
-    """A caller may close any of the three; Python then has `None` in its place, and every use of it would fail."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    """A caller may close any of the three; Python then has `None` in its place, and every use of it would fail.
+
+    Output then is an error, as of every command: its file can only be read.
+    """
+    for name, mode, flags in (("stdin", "r", 0), ("stdout", "w", 0), ("stderr", "w", os.O_WRONLY)):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - lives until the process ends
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDONLY | flags), mode))
 
 
 def _say(error: object, code: int) -> int:
-    print(f"imsbot: {error}", file=sys.stderr)
+    """Each of several errors is a line of its own."""
+    for line in str(error).splitlines() or [""]:
+        print(f"imsbot: {line}", file=sys.stderr)
     return code

@@ -1,7 +1,7 @@
 """`imsbot pause` and `imsbot resume`: one brake for the whole bot (`engine/brake` says what it stops).
 
 They talk to the running bot. Where none runs, the pause is written into its journal, so that its next start begins
-paused: who wants to stop it must not have to start it first.
+paused: who wants to stop it must not have to start it first. Before the very first start that makes the journal.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from bot.adapters.clock import SystemClock
-from bot.adapters.control import Peer, Request, Response, ask
+from bot.adapters.control import NotRunningError, Peer, Request, Response, ask
+from bot.adapters.journal_files import journal_exists
 from bot.adapters.journal_sqlite import SqliteJournal
 from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_response
 from bot.config import load_settings
@@ -26,8 +27,9 @@ def pause_command(
 ) -> None:
     """Stop all repairs before their next command, until `imsbot resume`; kept over restarts.
 
-    What runs ends by itself, a failed repair is still put back, and approvals are refused meanwhile. Where the bot
-    does not run, its next start begins paused.
+    What runs ends by itself, a failed repair is still put back, and approvals are refused meanwhile.
+
+    Where the bot does not run, its next start begins paused.
     """
     print_response(asyncio.run(_send(load_settings(config), Request("pause", "", reason=reason))), output)
 
@@ -43,10 +45,24 @@ def resume_command(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption =
 async def _send(settings: Settings, request: Request) -> Response:
     try:
         return await ask(settings.journal, request)
-    except InputError:
-        if not settings.journal.exists():
+    except NotRunningError:
+        if request.command == "pause":
+            _check_folder(settings)
+        elif not journal_exists(settings.journal):
             raise
     return await _note(settings, request)
+
+
+def _check_folder(settings: Settings) -> None:
+    """It is never made here: whose it must be only the installation knows. Raises InputError."""
+    folder, pause = settings.journal.parent, settings.pause
+    if os.access(folder, os.W_OK | os.X_OK):
+        return
+    why = f"{folder} cannot be written; use sudo" if os.access(folder, os.F_OK) else f"there is no {folder}"
+    namespace = settings.kubernetes.lease_namespace
+    other = f"kubectl -n {namespace} create configmap {pause.configmap} --from-literal=pause=WHY"
+    hint = f". From anywhere: `{other}`" if pause.configmap is not None else ""
+    raise InputError(f"no bot is running, and its next start cannot be paused here: {why}{hint}")
 
 
 async def _note(settings: Settings, request: Request) -> Response:

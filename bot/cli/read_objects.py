@@ -61,6 +61,11 @@ def read_source(name: str) -> Source:
         raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
     except OSError as error:
         raise InputError(f"{shown}: cannot be read: {error.strerror or error}") from error
+    if name == STDIN and not raw.strip():
+        raise InputError(
+            "standard input is empty; pipe in objects as JSON, for example "
+            "`kubectl get events -n ims -o json | imsbot explain - --cluster`"
+        )
     return parse_source(raw, shown)
 
 

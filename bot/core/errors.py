@@ -67,6 +67,11 @@ class JournalError(PermanentError):
     """The journal cannot be read or written: damaged, of an unknown format, or held by another process."""
 
 
+def shut(path: object) -> str:
+    """What a person is told who may not read `path`."""
+    return f"{path} may be read by its owner and root only; use sudo"
+
+
 PASSING = (TemporaryError, UnknownFactError, ForbiddenError)
 """What may pass by itself: a busy node answers late, and an API server that has just been started forbids for a
 moment what it allows. Whoever asks again gives up after a time all the same."""

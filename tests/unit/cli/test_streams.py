@@ -19,9 +19,22 @@ def test_a_full_disk_behind_stdout_is_one_line() -> None:
     assert (1, "imsbot: cannot write the output: No space left on device\n") == (ended.returncode, ended.stderr)
 
 
-@pytest.mark.parametrize("line", ["explain - <&-", f"explain {EVENTS} >&-", "preview - <&-"])
-def test_a_closed_stream_is_an_empty_one(line: str) -> None:
+def test_a_closed_stdout_is_one_line() -> None:
+    ended = shell(f"explain {EVENTS} >&-")
+    assert (1, "imsbot: cannot write the output: Bad file descriptor\n") == (ended.returncode, ended.stderr)
+
+
+@pytest.mark.parametrize("line", ["explain - <&-", "preview - <&-", "explain - <&- >&-", "explain - <&- 2>&-"])
+def test_a_closed_stdin_is_an_empty_one(line: str) -> None:
     assert "Traceback" not in shell(line).stderr
+
+
+def test_an_empty_stdin_is_told_what_to_pipe_in() -> None:
+    ended = shell("explain - </dev/null")
+    assert (2, "") == (ended.returncode, ended.stdout)
+    assert ended.stderr.startswith(
+        "imsbot: standard input is empty; pipe in objects as JSON, for example `kubectl "
+    )
 
 
 def test_a_reader_that_has_seen_enough_is_not_complained_of() -> None:
