@@ -73,14 +73,21 @@ def explain_command(
         typer.Option("--objects", metavar="FILE", help="A List to join with; it gives no lines itself."),
     ] = None,
     cluster: Annotated[
-        bool, typer.Option("--cluster", help="Join with the live objects of the API server.")
+        bool,
+        typer.Option("--cluster", help="Join with the live objects of the API server that kubectl would ask."),
     ] = False,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Use this site's namespaces and rules; not needed.")
+        Path | None,
+        typer.Option("--config", "-c", help="Use this site's namespaces, rules and kubeconfig; not needed."),
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Say what the bot would make of each Event, Pod and Node in the FILEs, and why. Changes nothing."""
+    """Say what the bot would make of each Event, Pod and Node in the FILEs, and why. Changes nothing.
+
+    Unlike the other commands it reads no configuration but what --config names, so that everybody can use it.
+
+    Without that, --cluster goes by $KUBECONFIG or ~/.kube/config, else by the pod's own account.
+    """
     site = Site.of(config)
     live = (asyncio.run(read_live(site.kubernetes)),) if cluster else ()
     told = explain(files, objects or (), live, site)

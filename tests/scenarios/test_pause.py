@@ -333,6 +333,24 @@ def test_a_pause_that_crosses_a_resume_holds() -> None:
     run_virtually(scenario())
 
 
+def test_who_resumes_while_both_doors_are_shut_is_told_what_ended_and_what_did_not() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        stage.key.value = "upgrade"
+        async with stage.engine() as engine:
+            await pausing.pause(engine.brake, WHY, ROOT)
+            await asyncio.sleep(HOUR_S)
+            ok, told = await pausing.resume(engine.brake, ROOT)
+            assert (False, True) == (
+                ok,
+                told.startswith("The pause of the terminal has ended, but the bot is still "),
+            )
+            ok, told = await pausing.resume(engine.brake, ROOT)
+            assert (False, True) == (ok, told.startswith("The bot is still paused by the ConfigMap "))
+
+    run_virtually(scenario())
+
+
 @pytest.mark.parametrize("error", [ForbiddenError("no right to get it"), UnreachableError("the API is down")])
 def test_a_key_that_cannot_be_read_is_no_missing_key(error: BotError) -> None:
     async def scenario() -> None:
