@@ -7,6 +7,7 @@ from bot.core.entries import Closed
 from bot.core.fate import Fate, JobFate, owners_part
 from bot.core.incident import Incident, Phase
 from bot.core.model import Result, Verb
+from bot.core.names import rollback_unit
 
 REBUILD = (
     "It survives a reboot, but a rebuild or upgrade of the node loses it: to make it last, put it into the "
@@ -48,7 +49,7 @@ def _result(i: Incident, evidence: str) -> tuple[Result, str]:
 
 def _restored(i: Incident) -> str:
     if i.release:
-        return "Released by a person: what was ours was given back, the rest is as it was left."
+        return f"Released by a person: what was ours was given back, the rest is as it was left.{_armed(i)}"
     if i.failure is not None:
         cause = f"{i.failure.step}: {i.failure.why}"
     else:
@@ -58,6 +59,18 @@ def _restored(i: Incident) -> str:
     but = f", but: {'; '.join(doubts)}" if doubts else ""
     waiting = " What hangs starts by itself once the cause is mended, or its owner deletes and submits it again."
     return f"The repair did not succeed ({cause}); {undone}{but}.{waiting if i.sightings else ''}"
+
+
+def _armed(i: Incident) -> str:
+    """A release through the API alone leaves the node's own way back to the node."""
+    at = {act.key: act.at for step in (*i.steps, *i.undo) for act in step.acts}
+    if "arm" not in at or "disarm" in at:
+        return ""
+    stop = f"`systemctl stop {rollback_unit(i.id)}.timer` on the node prevents it"
+    return (
+        f" The node's own way back was armed at {at['arm']:%H:%M:%S} UTC and never disarmed: minutes after that "
+        f"it puts the old configuration back and restarts containerd; {stop}."
+    )
 
 
 def _repaired(i: Incident) -> tuple[Result, str]:

@@ -41,7 +41,8 @@ def quiet_of(family: Family | None, past: Iterable[Incident], now: datetime, lim
     """The latest closed incident of the same target and family that keeps this sighting quiet, if any.
 
     A repair that a person asked for, or a sweep, was about the whole target, so its end comes after every earlier
-    one. Drift has no family (`None`): any end on its target counts.
+    one; where it found nothing to do, that says nothing of what is heard afterwards. Drift has no family (`None`):
+    any end on its target counts, except that it could not be read.
     """
     about = [i for i in past if family is None or family in i.families or not i.sightings]
     ended = [i for i in about if i.closed is not None]
@@ -49,7 +50,9 @@ def quiet_of(family: Family | None, past: Iterable[Incident], now: datetime, lim
     if last is None or last.closed is None:
         return None
     end = last.closed.at
-    if end - now > CLOCK_TRUST:
+    found_nothing = last.closed.result is Result.WITHDRAWN and not last.sightings
+    unread = family is None and last.diagnosis is not None and _blocked_by(last.diagnosis, UNREADABLE)
+    if end - now > CLOCK_TRUST or found_nothing or unread:
         return None
     match last.closed.result:
         case Result.RESTORED:

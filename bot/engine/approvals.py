@@ -64,7 +64,8 @@ class Approvals:
         if worker.unasking:
             return Reply.NOT_WAITING, f"Incident {incident.id} is part of a storm now; `imsbot repair` picks it."
         if incident.phase not in {Phase.PLANNED, Phase.ASKED} or incident.plan is None:
-            return Reply.NOT_WAITING, f"Incident {incident.id} waits for no answer: it is {incident.phase}."
+            asks = f"; `imsbot repair {incident.target.name}` asks" if incident.phase is Phase.UNASKED else ""
+            return Reply.NOT_WAITING, f"Incident {incident.id} waits for no answer: it is {incident.phase}{asks}."
         if worker.expired:
             return Reply.NOT_WAITING, f"Incident {incident.id} has expired; `imsbot repair` asks again."
         if incident.plan.digest != answer.digest:

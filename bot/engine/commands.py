@@ -2,7 +2,9 @@
 
 from bot.core import entries as e
 from bot.core.incident import Phase
+from bot.core.marks import HOLD
 from bot.core.model import Actor, Digest, IncidentId, Target, TargetKind
+from bot.core.objects import Node
 from bot.engine.approvals import Answer, Approvals, Reply
 from bot.engine.desk import Desk
 from bot.engine.ports import World
@@ -45,7 +47,14 @@ class Commands:
         if any(self._desk.held_on(node_name)):
             return False, f"An incident is held on {node_name}; `imsbot release {node_name}` comes first.", ""
         incident = self._desk.repair(target, actor)
-        return True, f"Incident {incident} looks at {node_name}; nothing happens without an approval.", incident
+        worker = self._desk.worker(incident)
+        if worker is not None and worker.observed:
+            then = (
+                f"only observed ({'; '.join(worker.observed)}): `imsbot show {incident}` says what would be done"
+            )
+        else:
+            then = "nothing happens without an approval"
+        return True, f"Incident {incident} looks at {node_name}; {then}.", incident
 
     def pick(self, incident_id: str, actor: Actor) -> tuple[bool, str, str]:
         """A person wants to be asked about an incident that a sweep opened.
@@ -65,6 +74,10 @@ class Commands:
         held = list(self._desk.held_on(node_name))
         if not held:
             return False, f"No incident is held on {node_name}.", ""
+        node = self._world.node(node_name)
+        if isinstance(node, Node) and HOLD in (node.metadata.annotations or {}):
+            first = f"`kubectl annotate node {node_name} {HOLD}-` first"
+            return False, f"{node_name} has the annotation {HOLD}, so it is left as it is; {first}.", ""
         for worker in held:
             worker.tell(e.ReleaseAsked(at=worker.now(), actor=actor))
         ids = ", ".join(w.incident.id for w in held)

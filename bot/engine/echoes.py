@@ -52,6 +52,9 @@ class Echoes:
     def hear(self, target: Target, sighting: Sighting, quiet: Quiet) -> None:
         """Count it, and look at the target when that has not been done for a while."""
         old = quiet.incident
+        if not self._counts[old.id]:
+            until = str(quiet.until) if quiet.until else "imsbot repair"
+            log.info("quiet", incident=old.id, target=target.name, family=sighting.family, until=until)
         self._counts[old.id] += 1
         self._parts.cards.show(replace(old, echoes=self._counts[old.id]))
         now = self._parts.clock.monotonic()

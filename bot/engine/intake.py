@@ -41,6 +41,8 @@ class Dropped(StrEnum):
     """The live objects say otherwise."""
     UNCONFIRMED = "unconfirmed"
     """Nothing confirmed it in time."""
+    QUIET = "quiet"
+    """The same failure of that target has ended lately; it is counted on the card of then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Intake:
             return Dropped.UNCONFIRMED
         incident = self._desk.sight(verdict.target, self._sighting(seen, verdict))
         log.debug("sighted", family=verdict.family, target=verdict.target.name, incident=incident)
-        return None
+        return None if incident is not None else Dropped.QUIET
 
     def _sighting(self, seen: Classification, verdict: Verdict) -> Sighting:
         thing = self._thing(seen)

@@ -57,10 +57,13 @@ class Subject:
     target: Target
     sightings: tuple[Sighting, ...]
     began: datetime
+    requested: bool = False
+    """A person wants the target looked at, whatever the rules say about what was seen there."""
 
     @classmethod
     def of(cls, incident: Incident) -> "Subject":
-        return cls(incident.id, incident.target, incident.sightings, incident.opened_at)
+        requested = incident.requested_by is not None
+        return cls(incident.id, incident.target, incident.sightings, incident.opened_at, requested)
 
     @property
     def runtime_class(self) -> str | None:
@@ -149,8 +152,13 @@ class Looker:
 
     async def look(self, subject: Subject, shell: NodeShell | None = None) -> Conclusion:
         """Raises UnreachableError, HostKeyError, UnknownFactError, ForbiddenError: nothing is decided then."""
-        if (diagnosis := self._never_repaired(subject)) is not None:
-            return diagnosis
+        hopeless = self._never_repaired(subject)
+        if hopeless is not None and not subject.requested:
+            return hopeless
+        conclusion = await self._look(subject, shell)
+        return hopeless if hopeless is not None and isinstance(conclusion, Nothing) else conclusion
+
+    async def _look(self, subject: Subject, shell: NodeShell | None) -> Conclusion:
         if subject.target.kind is TargetKind.CHOOSE_NODE:
             choice = await self.choose(subject, {})
             if isinstance(choice, Diagnosis):
@@ -251,7 +259,7 @@ class Looker:
         return list(zip(nodes, await asyncio.gather(*map(read, nodes)), strict=True))
 
     def _never_repaired(self, subject: Subject) -> Diagnosis | None:
-        """What the rules say about families that nobody should repair by machine; no node is looked at for it."""
+        """What the rules say about families that nobody should repair by machine."""
         rules = [self._rules.of(s.family) for s in subject.sightings]
         if not rules or any(rule is None or rule.repairs for rule in rules):
             return None
@@ -261,7 +269,7 @@ class Looker:
 
     def _ceiling(self, families: Sequence[Family]) -> frozenset[Verb]:
         """What the matched rules allow together; a repair that a person asked for may use what any rule allows."""
-        matched = [r for r in self._rules.rules if r.family in families] or list(self._rules.rules)
+        matched = [r for r in self._rules.rules if r.family in families and r.repairs] or list(self._rules.rules)
         return frozenset(verb for rule in matched for verb in rule.steps)
 
     def _approval(self, families: Sequence[Family]) -> Consent:

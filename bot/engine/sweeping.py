@@ -9,7 +9,8 @@ Reply = tuple[bool, str]
 
 def sweep(sweeps: Sweeps, actor: Actor) -> Reply:
     sweeps.ask(actor)
-    return True, "A sweep begins; its digest card tells what drifted. Nothing is repaired by it."
+    told = "its digest card, or without Slack `imsbot incidents` and the log, tells what drifted"
+    return True, f"A sweep begins; {told}. Nothing is repaired by it."
 
 
 async def forget(sweeps: Sweeps, node: str, actor: Actor) -> Reply:

@@ -22,6 +22,7 @@ from bot.engine.desk import Desk
 from bot.engine.incident_ids import new_incident_id
 from bot.engine.parts import Parts
 from bot.engine.survey import Scope, Surveyor
+from bot.views.log_line import describe_row
 
 log = structlog.get_logger(__name__)
 
@@ -129,6 +130,8 @@ class Sweeps:
         end = msgspec.structs.replace(draft, rows=tuple(self._expected(told)), news=news)
         self._settle(self._expected(rows))
         await self._record(end)
+        for row in end.rows:
+            log.info("swept", **describe_row(row))
         unreadable = sum(row.state is State.UNREADABLE for row in end.rows)
         log.info("sweep ended", sweep=name, fine=end.fine, drift=len(end.drift), unreadable=unreadable)
 

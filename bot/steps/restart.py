@@ -14,6 +14,7 @@ from bot.core.facts import Facts, NodeFacts
 from bot.core.facts.ours import STATE
 from bot.core.facts.unit import UNIT
 from bot.core.model import Disruption, Verb
+from bot.core.names import rollback_unit
 from bot.steps.configure import KATA, QEMU, Configure
 from bot.steps.program import run, source
 from bot.steps.restart_kills import diagnose_kill
@@ -161,11 +162,6 @@ class RestartBack(Step, frozen=True, kw_only=True, tag="undo-restart"):
         if facts.now >= until:
             return Fail(f"containerd is {node.unit.active} ({node.unit.sub}) after its restart{_words(node)}")
         return Wait(until, "containerd comes back", poll_s=1.0)
-
-
-def rollback_unit(incident: str) -> str:
-    """Name of the timer and the service, without suffix; `facts/ours.py` looks for it."""
-    return f"imsbot-rollback-{incident}"
 
 
 def restart_command(timer: str, healthy_s: float) -> Command:

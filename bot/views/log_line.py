@@ -7,6 +7,7 @@ input, what it wrote and whole files are never here: a log goes to more places t
 from typing import assert_never
 
 from bot.core import entries as e
+from bot.core.drift import Row
 from bot.core.facts import NodeFacts
 from bot.core.incident import Incident, StepProgress
 from bot.core.model import Actor, Sighting
@@ -64,6 +65,17 @@ def describe_entry(entry: e.Entry, incident: Incident) -> Line:  # noqa: C901 - 
             return {}
         case _:
             assert_never(entry)
+
+
+def describe_row(row: Row) -> Line:
+    """What a sweep says of one target that is not fine."""
+    return {
+        "target": row.target.name,
+        "state": row.state.value,
+        "drifts": [drift.kind.value for drift in row.drifts],
+        "why": row.unreadable or row.blocked or row.cannot or None,
+        "incident": row.incident or None,
+    }
 
 
 def describe_facts(found: NodeFacts) -> Line:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from bot.core.action import Outcome, OutcomeKind
 from bot.core.incident import Incident, Phase
 from bot.core.model import Actor, Family, IncidentId, Result
@@ -253,5 +255,29 @@ def test_a_failure_that_is_heard_while_the_last_word_is_told_stays_as_quiet_as_a
             assert engine.sight() is None
             await asyncio.sleep(120)
             assert Result.DENIED is engine.only.result
+
+    run_virtually(scenario())
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_who_asks_for_a_repair_gets_a_look_whatever_hangs_there_without_a_word(broken: bool) -> None:
+    """The kubelet's words are long gone, and the timer only sees that a pod hangs."""
+
+    async def scenario() -> None:
+        stage = Stage()
+        if not broken:
+            stage.node.content = stage.node.loaded = samples.CONFIGURED
+        async with stage.engine() as engine:
+            assert engine.commands.repair(samples.NODE, ROOT)[0]
+            engine.sight(Family.AMBIGUOUS)
+            if broken:
+                await engine.until_phase(Phase.ASKED)
+                engine.answer()
+                assert Result.HEALED is (await engine.until_phase(Phase.CLOSED)).result
+            else:
+                incident = await engine.until_phase(Phase.CLOSED)
+                assert Result.DIAGNOSED is incident.result
+                assert incident.diagnosis is not None
+                assert incident.diagnosis.guidance
 
     run_virtually(scenario())

@@ -142,13 +142,35 @@ def test_a_hold_stands_above_a_release_and_says_so() -> None:
         stage = Stage()
         async with stage.engine() as engine:
             await held(engine, stage)
+            assert engine.commands.release(samples.NODE, ROOT)[0]
             stage.node.annotations[HOLD] = "ask me first"
-            engine.commands.release(samples.NODE, ROOT)
             await engine.until(lambda: "ask me first" in engine.only.held)
+            ok, words, _ = engine.commands.release(samples.NODE, ROOT)
+            assert (False, True) == (ok, f"`kubectl annotate node {samples.NODE} {HOLD}-` first" in words)
             assert Phase.HELD is engine.only.phase
             assert stage.node.cordoned
             del stage.node.annotations[HOLD]
             assert Result.RESTORED is await release(engine)
+
+    run_virtually(scenario())
+
+
+def test_a_release_says_that_the_node_s_own_way_back_is_still_armed() -> None:
+    async def scenario() -> None:
+        stage = Stage()
+
+        def hold(_: int, entry: e.Entry) -> None:
+            if isinstance(entry, e.Intended) and entry.key == "arm":
+                stage.node.annotations[HOLD] = "ask me first"
+
+        async with stage.engine() as engine:
+            stage.journal.on_append = hold
+            await approved(engine)
+            incident = await engine.until_phase(Phase.HELD)
+            stage.node.annotations.pop(HOLD)
+            await release(engine)
+            assert engine.only.closed is not None
+            assert f"`systemctl stop imsbot-rollback-{incident.id}.timer`" in engine.only.closed.why
 
     run_virtually(scenario())
 

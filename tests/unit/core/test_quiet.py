@@ -58,6 +58,20 @@ def test_a_repair_that_a_person_asked_for_ends_the_silence_of_a_restored_one() -
     assert quiet_of(Family.HANDLER_NOT_CONFIGURED, past, at(700), LIMITS) is None
 
 
+def test_a_look_that_found_nothing_to_do_keeps_nothing_quiet() -> None:
+    looked = fold(ID, [e.Opened(at=T0, target=NODE, sighting=None, actor=PERSON)])
+    healthy = advance(looked, e.Closed(at=at(1), result=Result.WITHDRAWN, why="x"))
+    assert quiet_of(Family.SHIM_MISSING, [healthy], at(2), LIMITS) is None
+
+
+def test_drift_is_told_although_the_target_could_not_be_read_before() -> None:
+    diagnosis = Diagnosis(Family.HANDLER_NOT_CONFIGURED, "why", (Blocker(UNREADABLE, "why"),))
+    end = e.Closed(at=T0, result=Result.DIAGNOSED, why="x")
+    unread = fold(ID, [opened(), e.Diagnosed(at=T0, diagnosis=diagnosis), end])
+    assert quiet_of(None, [unread], at(1), LIMITS) is None
+    assert quiet_of(Family.HANDLER_NOT_CONFIGURED, [unread], at(1), LIMITS) is not None
+
+
 def test_a_look_is_news_when_it_shows_another_plan_or_another_reason() -> None:
     began = [opened(), e.Planned(at=T0, plan=plan())]
     denied = fold(ID, [*began, e.Closed(at=T0, result=Result.DENIED, why="x")])
