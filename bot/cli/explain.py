@@ -74,7 +74,9 @@ def explain_command(
     ] = None,
     cluster: Annotated[
         bool,
-        typer.Option("--cluster", help="Join with the live objects of the API server that kubectl would ask."),
+        typer.Option(
+            "--cluster", metavar="", help="Join with the live objects of the API server that kubectl would ask."
+        ),
     ] = False,
     config: Annotated[
         Path | None,

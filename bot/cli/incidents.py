@@ -17,7 +17,9 @@ from bot.views.terminal import halt_line, incident_table, incident_text
 
 
 def incidents_command(
-    every: Annotated[bool, typer.Option("--all", help="Closed ones too; without it only the open ones.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", metavar="", help="Closed ones too; without it only the open ones.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TABLE,
 ) -> None:

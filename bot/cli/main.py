@@ -11,10 +11,12 @@ import typer
 
 from bot.adapters.telemetry import configure_logs
 from bot.cli import answers, checks, explain, incidents, pauses, plans, preview, run, sweep
+from bot.cli.help import Command, Group
 from bot.core.errors import BotError, InputError, JournalError
 
 app = typer.Typer(
     name="imsbot",
+    cls=Group,
     help="Watches IMS jobs on HPE Cray systems, finds nodes that cannot run Kata, asks people, repairs the node "
     "and proves that the job runs. Start with `imsbot check`, then `imsbot run`.",
     no_args_is_help=True,
@@ -26,22 +28,22 @@ RUN = "Run"
 LOOK = "Look"
 DECIDE = "Decide"
 
-app.command("run", rich_help_panel=RUN)(run.run_command)
-app.command("check", rich_help_panel=RUN)(checks.check_command)
-app.command("explain", rich_help_panel=LOOK)(explain.explain_command)
-app.command("preview", rich_help_panel=LOOK)(preview.preview_command)
-app.command("plan", rich_help_panel=LOOK)(plans.plan_command)
-app.command("sweep", rich_help_panel=LOOK)(sweep.sweep_command)
-app.command("incidents", rich_help_panel=LOOK)(incidents.incidents_command)
-app.command("show", rich_help_panel=LOOK)(incidents.show_command)
-app.command("repair", rich_help_panel=DECIDE)(answers.repair_command)
-app.command("approve", rich_help_panel=DECIDE)(answers.approve_command)
-app.command("deny", rich_help_panel=DECIDE)(answers.deny_command)
-app.command("release", rich_help_panel=DECIDE)(answers.release_command)
-app.command("pause", rich_help_panel=DECIDE)(pauses.pause_command)
-app.command("resume", rich_help_panel=DECIDE)(pauses.resume_command)
-app.command("forget", rich_help_panel=DECIDE)(answers.forget_command)
-app.command("abort", rich_help_panel=DECIDE)(answers.abort_command)
+app.command("run", cls=Command, rich_help_panel=RUN)(run.run_command)
+app.command("check", cls=Command, rich_help_panel=RUN)(checks.check_command)
+app.command("explain", cls=Command, rich_help_panel=LOOK)(explain.explain_command)
+app.command("preview", cls=Command, rich_help_panel=LOOK)(preview.preview_command)
+app.command("plan", cls=Command, rich_help_panel=LOOK)(plans.plan_command)
+app.command("sweep", cls=Command, rich_help_panel=LOOK)(sweep.sweep_command)
+app.command("incidents", cls=Command, rich_help_panel=LOOK)(incidents.incidents_command)
+app.command("show", cls=Command, rich_help_panel=LOOK)(incidents.show_command)
+app.command("repair", cls=Command, rich_help_panel=DECIDE)(answers.repair_command)
+app.command("approve", cls=Command, rich_help_panel=DECIDE)(answers.approve_command)
+app.command("deny", cls=Command, rich_help_panel=DECIDE)(answers.deny_command)
+app.command("release", cls=Command, rich_help_panel=DECIDE)(answers.release_command)
+app.command("pause", cls=Command, rich_help_panel=DECIDE)(pauses.pause_command)
+app.command("resume", cls=Command, rich_help_panel=DECIDE)(pauses.resume_command)
+app.command("forget", cls=Command, rich_help_panel=DECIDE)(answers.forget_command)
+app.command("abort", cls=Command, rich_help_panel=DECIDE)(answers.abort_command)
 
 
 def main() -> None:

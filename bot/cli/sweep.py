@@ -28,7 +28,10 @@ NodesArgument = Annotated[
 
 
 PostOption = Annotated[
-    bool, typer.Option("--post", help="Have the running bot sweep all of them now and post its digest card.")
+    bool,
+    typer.Option(
+        "--post", metavar="", help="Have the running bot sweep all of them now and post its digest card."
+    ),
 ]
 
 

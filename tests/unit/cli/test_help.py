@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+from typer.testing import CliRunner
 
 from bot.cli.main import app
 
@@ -15,3 +16,10 @@ def test_only_the_first_paragraph_of_a_help_may_have_line_breaks(name: str) -> N
     assert callback is not None
     _, *others = (inspect.getdoc(callback) or "").split("\n\n")
     assert [] == [paragraph for paragraph in others if "\n" in paragraph]
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_a_flag_takes_no_value(name: str) -> None:
+    told = CliRunner().invoke(app, [*name.split(), "--help"])
+    assert (0, True) == (told.exit_code, "--help" in told.output)
+    assert "<bool>" not in told.output
