@@ -7,6 +7,7 @@ its own bound on the node. This module knows nothing of units, epochs or facts.
 """
 
 import asyncio
+import getpass
 import os
 import random
 from collections.abc import Awaitable, Callable
@@ -141,6 +142,7 @@ class Connection:
 
     async def _attempt(self, address: Address, trust: Trust) -> asyncssh.SSHClientConnection:
         witness = _Witness()
+        _have_a_name()
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
                 connection = await asyncssh.connect(**self._options(address, trust, witness))
@@ -166,6 +168,8 @@ class Connection:
             "host_key_alias": self.node,
             "server_host_key_algs": trust.algorithms,
             "x509_trusted_certs": None,
+            # Empty but not `()`, its default, for which it looks into ~/.ssh/crt.
+            "x509_trusted_cert_paths": [],
             "config": None,
             "agent_path": None,
             "gss_host": None,
@@ -247,6 +251,14 @@ async def _read_tail(stream: asyncssh.SSHReader[bytes]) -> bytes:
     while chunk := await stream.read(CHUNK_BYTES):
         kept = (kept + chunk)[-STDERR_KEPT_BYTES:]
     return kept
+
+
+def _have_a_name() -> None:
+    """asyncssh refuses a uid without a passwd entry, though the name is used for nothing: `username` is given."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = f"uid-{os.getuid()}"
 
 
 def _reason(error: Exception) -> str:

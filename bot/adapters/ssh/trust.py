@@ -84,11 +84,9 @@ def changed_key(
     shows = (
         f"it shows {seen.get_algorithm()} {seen.get_fingerprint()}" if seen else "it has no key of a pinned type"
     )
-    repin = f"ssh-keygen -R {node} -f {shlex.quote(str(known_hosts))} && " + pin_command(
-        known_hosts, node, address, kind
-    )
+    repin = f"{_unpin_command(known_hosts, node)} && {pin_command(known_hosts, node, address, kind)}"
     return HostKeyError(
-        f"{node} ({address}): the host key is not the one pinned in {known_hosts} ({reason}{shows}). "
+        f"{node} ({address}): the host key is not the one pinned in {known_hosts} ({reason}; {shows}). "
         f"If the node was rebuilt, compare with `{ON_CONSOLE.format(kind=kind)}` on its console, then pin it "
         f"again: `{repin}`"
     )
@@ -99,6 +97,14 @@ def pin_command(known_hosts: Path, node: str, address: Address, kind: str) -> st
     return (
         f"ssh-keyscan -p {address.port} -t {kind} {shlex.quote(address.host)} "
         f"| sed 's/^[^ #]*/{node}/' >> {shlex.quote(str(known_hosts))}"
+    )
+
+
+def _unpin_command(known_hosts: Path, node: str) -> str:
+    """ssh-keygen writes a new file: root's own, if root does it, and the service could not read it any more."""
+    file, before = shlex.quote(str(known_hosts)), shlex.quote(f"{known_hosts}.old")
+    return (
+        f"ssh-keygen -R {node} -f {file} && chown --reference={before} {file} && chmod --reference={before} {file}"
     )
 
 

@@ -1,6 +1,7 @@
 """Whom we believe: pinned host keys by node name, and what a person is told when they do not fit."""
 
 import logging
+import os
 import subprocess
 from pathlib import Path
 
@@ -38,9 +39,25 @@ async def test_a_changed_host_key_is_one_line_whose_command_pins_it_again(sshd: 
     message = str(caught.value)
     assert "\n" not in message
     assert f"ncn-w001 ({sshd.address}): the host key is not the one pinned in {settings.known_hosts}" in message
-    assert sshd.host_key.get_fingerprint() in message
+    assert f"; it shows ssh-ed25519 {sshd.host_key.get_fingerprint()})" in message
     assert "on its console" in message
     run_quoted_command(message, "ssh-keygen -R")
+    assert await greet(settings) == b"hello\n"
+
+
+async def test_the_command_that_pins_again_leaves_the_file_to_the_service(sshd: Sshd) -> None:
+    """Run by root: else the service, another user, would read it no more and stay down."""
+    settings = sshd.settings(NODE.name)
+    settings.known_hosts.write_text(f"{NODE.name} {public(new_key())}\n")
+    settings.known_hosts.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(settings.known_hosts, 12345, 12345)
+    before = settings.known_hosts.stat()
+    with pytest.raises(HostKeyError) as caught:
+        await greet(settings)
+    run_quoted_command(str(caught.value), "ssh-keygen -R")
+    after = settings.known_hosts.stat()
+    assert (before.st_uid, before.st_gid, before.st_mode) == (after.st_uid, after.st_gid, after.st_mode)
     assert await greet(settings) == b"hello\n"
 
 
@@ -203,3 +220,18 @@ async def test_nothing_that_is_logged_holds_key_material(sshd: Sshd, caplog: pyt
     body = settings.client_key.read_text().splitlines()[1:-1]
     assert body
     assert not [line for line in body if line in caplog.text]
+
+
+async def test_the_home_directory_is_not_even_looked_into(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be one that the service must not enter; this one is an error for root as well."""
+    monkeypatch.setenv("HOME", f"/{'long' * 100}")
+    assert await greet(sshd.settings(NODE.name)) == b"hello\n"
+
+
+async def test_a_uid_without_a_name_connects(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with a uid that its passwd does not know."""
+    settings = sshd.settings(NODE.name)
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "")
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    assert await greet(settings) == b"hello\n"
