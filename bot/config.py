@@ -4,7 +4,6 @@ Secrets are never keys of the file: they come from files named in it or from the
 no log or traceback prints them, and are read anew at every start.
 """
 
-import os
 import re
 import stat
 from collections.abc import Mapping
@@ -120,22 +119,29 @@ def _missing_files(settings: Settings) -> list[str]:
         "ims.ca_file": settings.ims.ca_file if settings.ims else None,
     }
     problems = [
-        f"{key}: {path} is not a file that can be read"
+        f"{key}: {path} cannot be read: {why}"
         for key, path in wanted.items()
-        if path and not _readable(path)
+        if path and (why := _why_unreadable(path))
     ]
     if settings.rules_dir is not None and not settings.rules_dir.is_dir():
         problems.append(f"rules_dir: {settings.rules_dir} is not a directory")
     if (
-        _readable(settings.ssh.client_key)
+        _why_unreadable(settings.ssh.client_key) is None
         and settings.ssh.client_key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) & 0o027
     ):
         problems.append(f"ssh.client_key: {settings.ssh.client_key} may be read by others; chmod 600 it")
     return problems
 
 
-def _readable(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.R_OK)
+def _why_unreadable(path: Path) -> str | None:
+    """The system's own words; `None` when it can be read."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "not a file"
+        path.open("rb").close()
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def _contradictions(settings: Settings) -> list[str]:

@@ -194,3 +194,12 @@ def test_the_commented_section_ims_of_the_example_is_whole(valid: dict[str, Any]
     del valid["ims"]["client_secret_file"]
     with pytest.raises(InputError, match="token_url and client_secret_file are set together"):
         load_settings(write(tmp_path, valid))
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_systems_words(valid: dict[str, Any], tmp_path: Path) -> None:
+    valid["ssh"]["known_hosts"] = str(tmp_path / "gone")
+    valid["slack"]["app_token_file"] = str(tmp_path)
+    with pytest.raises(InputError) as caught:
+        load_settings(write(tmp_path, valid))
+    assert f"ssh.known_hosts: {tmp_path}/gone cannot be read: No such file or directory" in str(caught.value)
+    assert f"slack.app_token_file: {tmp_path} cannot be read: not a file" in str(caught.value)
