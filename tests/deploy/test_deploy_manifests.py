@@ -166,3 +166,9 @@ def test_the_volumes_come_from_what_is_installed_or_from_what_the_page_says_to_c
                 find(OBJECTS, "PersistentVolumeClaim", name)
             case _:
                 pytest.fail(f"nobody says where {volume} comes from")
+
+
+def test_the_pod_starts_without_the_secrets_that_a_site_may_do_without() -> None:
+    """Else it waits for its volume for ever; `imsbot check` names a token file that is wanted and missing."""
+    secrets = [volume["secret"] for volume in pod_spec()["volumes"] if "secret" in volume]
+    assert {"imsbot-slack", "imsbot-ims"} == {s["secretName"] for s in secrets if s.get("optional")}
