@@ -13,6 +13,7 @@ from rich.text import Text
 from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
 from bot.config import SlackTokens, load_settings, slack_tokens
 from bot.core.errors import BotError
+from bot.core.mode import has
 from bot.core.model import NodeRef
 from bot.core.objects import Node
 from bot.core.pause import reason_in
@@ -69,6 +70,8 @@ async def _checks(settings: Settings, tokens: SlackTokens | None) -> AsyncIterat
             version = await r.api.server_version()
             workers = await r.workers()
             yield Checked("Kubernetes API", True, f"{version}, {len(workers)} workers that may be touched")
+            for result in check_pools(settings, [node.metadata.name for node in workers]):
+                yield result
         except BotError as error:
             yield Checked("Kubernetes API", False, str(error))
         if r.settings.pause.configmap is not None:
@@ -80,14 +83,33 @@ async def _checks(settings: Settings, tokens: SlackTokens | None) -> AsyncIterat
         yield await _check_ims(settings.ims)
     if settings.kata.archive is not None:
         yield await _check_mirror(settings.kata.archive.url)
+    else:
+        yield Checked("archive", True, "not set; missing files are diagnosed only")
+
+
+def check_pools(settings: Settings, workers: list[str]) -> list[Checked]:
+    """A pool without a node holds nothing back, which is seldom what its author meant."""
+    results = []
+    for name, pool in settings.pools.items():
+        nodes = [node for node in workers if has(pool, node)]
+        found = ", ".join(nodes) or f"no worker fits its patterns: {', '.join(pool.nodes)}"
+        results.append(Checked(f"pool {name}", bool(nodes), found))
+    return results
 
 
 async def _check_pause(r: "Reach", configmap: str) -> Checked:
     """A key that cannot be read stops every repair."""
     from bot.adapters.kube.pause_key import ConfigMapKey
+    from bot.adapters.kube.resources import CONFIG_MAPS
 
-    key = ConfigMapKey(r.api, r.settings.kubernetes.lease_namespace, configmap)
+    namespace = r.settings.kubernetes.lease_namespace
+    key = ConfigMapKey(r.api, namespace, configmap)
     try:
+        if await r.api.find(CONFIG_MAPS, configmap, namespace) is None:
+            create = f"kubectl -n {namespace} create configmap {configmap}"
+            return Checked(
+                "pause key", False, f"no ConfigMap {configmap}: the brake by kubectl is missing; `{create}`"
+            )
         reason = reason_in(await key.read())
     except BotError as error:
         return Checked("pause key", False, str(error))

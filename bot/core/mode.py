@@ -39,7 +39,7 @@ def why_observed(
         found += [
             f"{target.name} is in the pool {name}, which says mode: observe"
             for name, pool in settings.pools.items()
-            if pool.mode is Mode.OBSERVE and _has(pool, target.name)
+            if pool.mode is Mode.OBSERVE and has(pool, target.name)
         ]
     return tuple(found)
 
@@ -52,5 +52,6 @@ def mode_changed(i: Incident, settings: Settings, rules: RuleSet) -> tuple[str, 
     return now if now != i.plan.observed else None
 
 
-def _has(pool: Pool, node: str) -> bool:
+def has(pool: Pool, node: str) -> bool:
+    """Whether one of its patterns fits the name."""
     return any(fnmatchcase(node, pattern) for pattern in pool.nodes)
