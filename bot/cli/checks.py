@@ -74,6 +74,8 @@ async def _checks(settings: Settings, tokens: SlackTokens | None) -> AsyncIterat
                 yield result
         except BotError as error:
             yield Checked("Kubernetes API", False, str(error))
+        for namespace in settings.kubernetes.ims_namespaces:
+            yield await _check_jobs(r, namespace)
         if r.settings.pause.configmap is not None:
             yield await _check_pause(r, r.settings.pause.configmap)
         for result in await asyncio.gather(*(_check_node(r, node) for node in workers)):
@@ -95,6 +97,19 @@ def check_pools(settings: Settings, workers: list[str]) -> list[Checked]:
         found = ", ".join(nodes) or f"no worker fits its patterns: {', '.join(pool.nodes)}"
         results.append(Checked(f"pool {name}", bool(nodes), found))
     return results
+
+
+async def _check_jobs(r: "Reach", namespace: str) -> Checked:
+    """What the watch lists there; a Role may be missing in one namespace alone."""
+    from bot.adapters.kube.resources import EVENTS, JOBS, PODS
+
+    try:
+        for pages in (r.api.pages(PODS, namespace), r.api.pages(JOBS, namespace), r.api.pages(EVENTS, namespace)):
+            async for _ in pages:
+                break
+    except BotError as error:
+        return Checked(f"namespace {namespace}", False, str(error))
+    return Checked(f"namespace {namespace}", True, "pods, jobs and events can be listed")
 
 
 async def _check_pause(r: "Reach", configmap: str) -> Checked:
