@@ -6,6 +6,8 @@ Exit codes: 0 done, 1 the world said no (refused, unreachable, a failed check), 
 import logging
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -44,6 +46,19 @@ app.command("pause", cls=Command, rich_help_panel=DECIDE)(pauses.pause_command)
 app.command("resume", cls=Command, rich_help_panel=DECIDE)(pauses.resume_command)
 app.command("forget", cls=Command, rich_help_panel=DECIDE)(answers.forget_command)
 app.command("abort", cls=Command, rich_help_panel=DECIDE)(answers.abort_command)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"imsbot {version('ims-remediation-bot')}")
+        raise typer.Exit
+
+
+VERSION = typer.Option("--version", metavar="", is_eager=True, callback=_tell_version, help="Say it and exit.")
+
+
+@app.callback()
+def _options(_: Annotated[bool, VERSION] = False) -> None: ...
 
 
 def main() -> None:

@@ -100,8 +100,10 @@ def test_keys_that_are_shut_are_named(config: Path) -> None:
     keys = config.parent / "keys"
     keys.chmod(0o700)
     os.chown(keys, OTHER, OTHER)
-    told = f"imsbot: {keys} may be read by its owner and root only; use sudo\n"
-    assert (2, told) == imsbot(config, "approve", "abcdefgh", ordinary=True)
+    code, told = imsbot(config, "approve", "abcdefgh", ordinary=True)
+    assert 2 == code
+    for line, key in zip(told.splitlines(), ("client_key", "known_hosts"), strict=True):
+        assert line.endswith(f"ssh.{key}: {keys}/{key} cannot be read: Permission denied")
 
 
 @as_root

@@ -1,6 +1,8 @@
 """What `--help` says: one paragraph flows, because a line break within it would be printed as one."""
 
 import inspect
+import tomllib
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -23,3 +25,8 @@ def test_a_flag_takes_no_value(name: str) -> None:
     told = CliRunner().invoke(app, [*name.split(), "--help"])
     assert (0, True) == (told.exit_code, "--help" in told.output)
     assert "<bool>" not in told.output
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert f"imsbot {project['version']}\n" == CliRunner().invoke(app, ["--version"]).output
