@@ -108,8 +108,9 @@ def _lines(path: Path, error: ValidationError) -> list[str]:
     return found
 
 
-def _missing_files(settings: Settings) -> list[str]:
-    wanted: Mapping[str, Path | None] = {
+def configured_files(settings: Settings) -> Mapping[str, Path | None]:
+    """Key -> the file that it names, where it is needed and set."""
+    return {
         "ssh.client_key": settings.ssh.client_key,
         "ssh.known_hosts": settings.ssh.known_hosts,
         "kubernetes.kubeconfig": settings.kubernetes.kubeconfig,
@@ -118,9 +119,12 @@ def _missing_files(settings: Settings) -> list[str]:
         "ims.client_secret_file": settings.ims.client_secret_file if settings.ims else None,
         "ims.ca_file": settings.ims.ca_file if settings.ims else None,
     }
+
+
+def _missing_files(settings: Settings) -> list[str]:
     problems = [
         f"{key}: {path} cannot be read: {why}"
-        for key, path in wanted.items()
+        for key, path in configured_files(settings).items()
         if path and (why := _why_unreadable(path))
     ]
     if settings.rules_dir is not None and not settings.rules_dir.is_dir():

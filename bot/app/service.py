@@ -66,15 +66,14 @@ async def serve(settings: Settings, tokens: SlackTokens | None) -> None:
         await desk.resume()
         await sweeps.resume(fires_after(settings.sweep))
         keeps = partial(keep, clock=world_access.clock)
-        background = [desk.run(), keeps("watch", partial(feed.run, intake.hear)), keeps("pause", brake.run)]
-        background.append(keeps("sweeps", sweeps.run))
         slack: Slack | None = None
         if api is not None and tokens is not None and isinstance(cards, SlackCards):
-            socket = _socket(api, tokens, settings, approvals, commands, cards)
-            slack = cards, socket
-            background += [keeps("cards", cards.run), keeps("clicks", socket.run)]
+            slack = cards, _socket(api, tokens, settings, approvals, commands, cards)
         outlook = open_outlook(settings.http, desk, intake, feed, world_access.nodes, sweeps, brake, slack)
         await stack.enter_async_context(outlook)
+        background = [desk.run(), keeps("watch", partial(feed.run, intake.hear)), keeps("pause", brake.run)]
+        background.append(keeps("sweeps", sweeps.run))
+        background += [keeps("cards", slack[0].run), keeps("clicks", slack[1].run)] if slack is not None else []
         log.info("started", journal=str(settings.journal), rules=len(world_access.rules.rules))
         try:
             await _until_signal(background, build_timers(intake, feed, sweeps, settings.sweep))

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
+from bot.cli.readable import unreadable_for_the_service
 from bot.config import SlackTokens, load_settings, slack_tokens
 from bot.core.errors import BotError
 from bot.core.mode import has
@@ -63,6 +64,8 @@ async def _checks(settings: Settings, tokens: SlackTokens | None) -> AsyncIterat
     from bot.app.reach import reach  # the parts cost a second to import; `--help` should not wait for them
 
     yield Checked("configuration", True, f"every key is understood; mode: {settings.mode}")
+    if unreadable := unreadable_for_the_service(settings):
+        yield Checked("the service's files", False, "; ".join(unreadable))
     async with reach(settings) as r:
         yield Checked("rules", True, f"{len(r.rules.rules)} families, their examples and near misses agree")
         workers: list[Node] = []

@@ -1,6 +1,15 @@
 """What `imsbot check` says of the configuration's own parts."""
 
+import os
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
 from bot.cli.checks import check_pools
+from bot.cli.readable import unreadable_for_the_service
 from bot.core.settings import Settings
 
 
@@ -18,3 +27,37 @@ def test_a_pool_says_its_nodes_and_one_without_any_is_not_well() -> None:
     good, torn = check_pools(settings, ["ncn-w001", "ncn-w002", "ncn-w003"])
     assert (True, "ncn-w001, ncn-w002") == (good.ok, good.found)
     assert (False, "no worker fits its patterns: ncn-w00[") == (torn.ok, torn.found)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """pytest's own may be entered by its user alone."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads what others may not")
+def test_root_is_told_what_the_service_cannot_read(open_folder: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    state, key, hosts = open_folder / "state", open_folder / "key", open_folder / "hosts"
+    state.mkdir()
+    os.chown(state, nobody.pw_uid, nobody.pw_gid)
+    key.touch(0o600)
+    hosts.touch(0o644)
+    settings = Settings.model_validate(
+        {
+            "journal": state / "journal.sqlite",
+            "ssh": {"client_key": key, "known_hosts": hosts},
+            "canary": {"image": "x"},
+            "slack": {"enabled": False},
+        }
+    )
+    assert [f"ssh.client_key: {key} cannot be read by nobody, who owns {state}"] == unreadable_for_the_service(
+        settings
+    )
+    os.chown(key, nobody.pw_uid, nobody.pw_gid)
+    assert [] == unreadable_for_the_service(settings)
+    os.chown(state, 0, 0)
+    key.chmod(0)
+    assert [] == unreadable_for_the_service(settings), "the service is root's"
