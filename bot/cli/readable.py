@@ -44,4 +44,5 @@ def _readable(path: Path, uid: int, gid: int, name: str) -> bool:
     except KeyError:
         groups = [gid]
     ask = ("/usr/bin/test", "-r", path)
-    return subprocess.run(ask, user=uid, group=gid, extra_groups=groups, check=False).returncode == 0  # noqa: S603
+    ran = subprocess.run(ask, user=uid, group=gid, extra_groups=groups, check=False)  # noqa: S603 - no shell
+    return ran.returncode == 0

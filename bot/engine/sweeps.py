@@ -120,7 +120,7 @@ class Sweeps:
         now, running = self._parts.clock.now(), self._memory.running
         name = running.sweep if running is not None else f"sweep-{new_incident_id()}"
         nodes = tuple(node for node in scope.expected.names if node not in self._forgotten)
-        if running is None or set(running.nodes) != set(nodes):
+        if running is None or not self._memory.expected.issuperset(nodes):
             await self._record(s.Begun(at=now, sweep=name, nodes=nodes, actor=actor))
         log.info("sweep begun", sweep=name, nodes=len(nodes))
         rows = self._expected(await self._surveyor.survey(scope))

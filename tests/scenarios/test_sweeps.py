@@ -383,6 +383,21 @@ def test_a_node_that_is_forgotten_while_a_sweep_ends_is_not_on_its_card() -> Non
     run_virtually(scenario())
 
 
+def test_a_node_that_was_forgotten_amid_a_sweep_cut_short_is_expected_again_by_its_label() -> None:
+    async def scenario() -> None:
+        stage = swept()
+        stage.net.slow_s = 10
+        async with stage.engine() as engine:
+            engine.sweeps.ask(None)
+            await engine.until(lambda: bool(begins(stage)), step_s=1)
+            assert await engine.sweeps.forget(SECOND.name, ROOT)
+        async with stage.engine() as engine:
+            await engine.until(lambda: bool(ends(stage)))
+            assert {samples.NODE, SECOND.name} == engine.sweeps.memory.expected
+
+    run_virtually(scenario())
+
+
 def test_a_node_that_was_rebuilt_is_not_said_to_be_expected_no_more() -> None:
     async def scenario() -> None:
         stage = swept()

@@ -181,8 +181,11 @@ class Play:
     async def _begun(self, node: str) -> None:
         """Until a repair of the node has begun its first command. The log may be silent: chaos kills the bot."""
         async with asyncio.timeout(_ENDED_WITHIN_S):
-            while not any(i.target.name == node and i.under_way for i in journaled(self._stage.journal)):  # noqa: ASYNC110
+            while not self._under_way(node):  # noqa: ASYNC110 - a file tells nobody
                 await asyncio.sleep(0.2)
+
+    def _under_way(self, node: str) -> bool:
+        return any(i.target.name == node and i.under_way for i in journaled(self._stage.journal))
 
     async def _type(self, *words: str) -> None:
         """A command of `imsbot`, again where nobody was there to take it: chaos kills the bot at any moment."""
