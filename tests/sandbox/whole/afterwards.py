@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
+from bot.adapters.journal_sqlite import read_journal
 from bot.core.lifecycle import Incident
 from tests.sandbox.api import LEASES, NODES, PODS
 from tests.sandbox.controllers import IMS_NAMESPACE
@@ -38,3 +40,9 @@ def configurations(sandbox: Sandbox) -> dict[str, bytes]:
 def journaled(sandbox: Sandbox) -> list[Incident]:
     """Every incident, as the journal tells it."""
     return invariants.journaled(sandbox.folder / "state/journal.sqlite")
+
+
+def entries_journaled(sandbox: Sandbox) -> Counter[str]:
+    """Name of an entry -> how many of it all incidents together have in the journal by now."""
+    histories = read_journal(sandbox.folder / "state/journal.sqlite").values()
+    return Counter(type(entry).__name__ for history in histories for entry in history.entries)
