@@ -5,8 +5,29 @@ JSON for machines, colours for a terminal; never a secret, never a multi-line su
 
 import logging
 import sys
+from typing import Final
 
 import structlog
+
+
+class Defects:
+    """Counts the errors of our own that were met: what is logged with a traceback, where it is caught.
+
+    A processor of structlog.
+    """
+
+    def __init__(self) -> None:
+        self.met = 0
+        """Since the start of the program."""
+
+    def __call__(
+        self, _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
+    ) -> structlog.types.EventDict:
+        self.met += bool(event.get("exc_info"))
+        return event
+
+
+DEFECTS: Final = Defects()
 
 
 def configure_logs(level: int = logging.INFO) -> None:
@@ -20,6 +41,7 @@ def configure_logs(level: int = logging.INFO) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            DEFECTS,
             structlog.processors.format_exc_info,
             renderer,
         ],

@@ -8,6 +8,7 @@ from bot.adapters.kube.feed import Feed
 from bot.adapters.slack.cards import SlackCards
 from bot.adapters.slack.socket import SlackSocket
 from bot.adapters.ssh.nodes import SshNodes
+from bot.adapters.telemetry import DEFECTS
 from bot.core.settings import Http
 from bot.engine.brake import Brake
 from bot.engine.desk import Desk
@@ -45,6 +46,7 @@ def open_outlook(
             ready=_ready(feed, slack),
             last_sweep=lambda: sweeps.memory.last,
             halted=lambda: brake.halt is not None,
+            defects=lambda: DEFECTS.met,
             monotonic=time.monotonic,
         ),
     )

@@ -53,6 +53,8 @@ class Sources:
     last_sweep: Callable[[], Ended | None]
     halted: Callable[[], bool]
     """Whether the bot is paused, or cannot know that it is not: no new command starts."""
+    defects: Callable[[], int]
+    """How many errors of our own were met."""
     monotonic: Callable[[], float]
 
 
@@ -91,6 +93,7 @@ class Metrics(Collector):
         yield _counter(
             "imsbot_ssh_failures", "Failed connections to nodes.", "reason", self._sources.ssh_failures()
         )
+        yield CounterMetricFamily("imsbot_defects", "Errors of the bot's own.", self._sources.defects())
         yield _gauge("imsbot_paused", "Whether new commands are kept from starting.", self._sources.halted())
         if (swept := self._sources.last_sweep()) is not None:
             yield from _sweep(swept)

@@ -27,6 +27,7 @@ def sources(**changes: object) -> Sources:
         "ready": {"watch": lambda: None, "slack": lambda: None},
         "last_sweep": lambda: SWEPT,
         "halted": lambda: False,
+        "defects": lambda: 0,
         "monotonic": lambda: 100.0,
     }
     return Sources(**{**usual, **changes})  # type: ignore[arg-type] # each test names its own
