@@ -37,7 +37,7 @@ Line = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\r\n]+$")
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Statement(Struct, frozen=True, gc=False):

@@ -14,4 +14,4 @@ RemotePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/+-]+$")]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
