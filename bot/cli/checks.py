@@ -4,13 +4,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json
+from bot.cli.options import Output
+from bot.cli.printing import print_json
 from bot.cli.readable import unreadable_for_the_service
 from bot.config import SlackTokens, load_settings, slack_tokens
 from bot.core.errors import BotError
@@ -35,11 +37,8 @@ class Checked:
     found: str
 
 
-def check_command(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
-    """Check configuration and rules, then reach the API, every worker, Slack and the mirror. Changes nothing.
-
-    Exit code 2 for a configuration that cannot be used, 1 when something cannot be reached.
-    """
+def check_all(config: Path, output: Output) -> None:
+    """Exit code 1 when something cannot be reached. Raises InputError for an unusable configuration."""
     settings = load_settings(config)
     tokens = slack_tokens(settings, os.environ) if settings.slack.enabled else None
     console = None if output is Output.JSON else Console(highlight=False, soft_wrap=True)

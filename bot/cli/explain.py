@@ -10,16 +10,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-import typer
 from rich.console import Console
 from rich.text import Text
 
 from bot.adapters.rules_files import load_rules
 from bot.cli.live_objects import read_live, usual_kubernetes
-from bot.cli.options import Output, OutputOption
+from bot.cli.options import Output
 from bot.cli.read_objects import STDIN, read_source
 from bot.config import load_settings
 from bot.core.errors import InputError
@@ -63,36 +61,13 @@ class Site:
         return cls(settings.kubernetes, policy, settings.rules_dir, settings.limits.stuck_after_s)
 
 
-def explain_command(
-    files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...|-", help="Watch lines, objects or a List, as JSON; - is standard input."),
-    ],
-    objects: Annotated[
-        list[str] | None,
-        typer.Option("--objects", metavar="FILE", help="A List to join with; it gives no lines itself."),
-    ] = None,
-    cluster: Annotated[
-        bool,
-        typer.Option(
-            "--cluster", metavar="", help="Join with the live objects of the API server that kubectl would ask."
-        ),
-    ] = False,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="Use this site's namespaces, rules and kubeconfig; not needed."),
-    ] = None,
-    output: OutputOption = Output.TABLE,
+def explain_files(
+    files: Sequence[str], objects: Sequence[str], config: Path | None, *, cluster: bool, output: Output
 ) -> None:
-    """Say what the bot would make of each Event, Pod and Node in the FILEs, and why. Changes nothing.
-
-    Unlike the other commands it reads no configuration but what --config names, so that everybody can use it.
-
-    Without that, --cluster goes by $KUBECONFIG or ~/.kube/config, else by the pod's own account.
-    """
+    """Join with `objects`, and with those of the live cluster when asked."""
     site = Site.of(config)
     live = (asyncio.run(read_live(site.kubernetes)),) if cluster else ()
-    told = explain(files, objects or (), live, site)
+    told = explain(files, objects, live, site)
     if output is Output.JSON:
         print_json(told)
     else:

@@ -1,12 +1,13 @@
 """Commands that read the journal: it is opened read-only, so they work beside a running bot and without one."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
 
 import typer
 
 from bot.adapters.journal_sqlite import Contents, read_contents
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json, print_text
+from bot.cli.options import Output
+from bot.cli.printing import print_json, print_text
 from bot.config import load_settings
 from bot.core.errors import InputError
 from bot.core.incident import Incident
@@ -16,14 +17,8 @@ from bot.core.pause import Halt, halt_text, in_force
 from bot.views.terminal import halt_line, incident_table, incident_text
 
 
-def incidents_command(
-    every: Annotated[
-        bool, typer.Option("--all", metavar="", help="Closed ones too; without it only the open ones.")
-    ] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """List incidents, newest first."""
+def list_incidents(config: Path, output: Output, *, every: bool) -> None:
+    """Newest first; `every`: closed ones too."""
     settings = load_settings(config)
     contents = read_contents(settings.journal)
     halts = list(in_force(contents.pauses).values())
@@ -42,12 +37,8 @@ def incidents_command(
         typer.echo("Mode observe: failures are diagnosed and planned; nobody is asked, and nothing is changed.")
 
 
-def show_command(
-    incident: Annotated[str, typer.Argument(metavar="ID", help="The incident's id, as on its card.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Show one incident: what failed, the plan with its diff, every act and its outcome, who answered."""
+def show_incident(incident: str, config: Path, output: Output) -> None:
+    """Raises InputError when the journal has none of that id."""
     found = _folded(read_contents(load_settings(config).journal)).get(IncidentId(incident))
     if found is None:
         raise InputError(f"there is no incident {incident} in the journal; `imsbot incidents --all` lists them")

@@ -6,13 +6,11 @@ Exit codes: 0 done, 1 the world said no (refused, unreachable, a failed check), 
 import logging
 import os
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from bot.adapters.telemetry import configure_logs
-from bot.cli import answers, checks, explain, incidents, pauses, plans, preview, run, sweep
+from bot.cli import commands
 from bot.cli.help import Command, Group
 from bot.core.errors import BotError, InputError, JournalError
 
@@ -30,26 +28,28 @@ RUN = "Run"
 LOOK = "Look"
 DECIDE = "Decide"
 
-app.command("run", cls=Command, rich_help_panel=RUN)(run.run_command)
-app.command("check", cls=Command, rich_help_panel=RUN)(checks.check_command)
-app.command("explain", cls=Command, rich_help_panel=LOOK)(explain.explain_command)
-app.command("preview", cls=Command, rich_help_panel=LOOK)(preview.preview_command)
-app.command("plan", cls=Command, rich_help_panel=LOOK)(plans.plan_command)
-app.command("sweep", cls=Command, rich_help_panel=LOOK)(sweep.sweep_command)
-app.command("incidents", cls=Command, rich_help_panel=LOOK)(incidents.incidents_command)
-app.command("show", cls=Command, rich_help_panel=LOOK)(incidents.show_command)
-app.command("repair", cls=Command, rich_help_panel=DECIDE)(answers.repair_command)
-app.command("approve", cls=Command, rich_help_panel=DECIDE)(answers.approve_command)
-app.command("deny", cls=Command, rich_help_panel=DECIDE)(answers.deny_command)
-app.command("release", cls=Command, rich_help_panel=DECIDE)(answers.release_command)
-app.command("pause", cls=Command, rich_help_panel=DECIDE)(pauses.pause_command)
-app.command("resume", cls=Command, rich_help_panel=DECIDE)(pauses.resume_command)
-app.command("forget", cls=Command, rich_help_panel=DECIDE)(answers.forget_command)
-app.command("abort", cls=Command, rich_help_panel=DECIDE)(answers.abort_command)
+app.command("run", cls=Command, rich_help_panel=RUN)(commands.run)
+app.command("check", cls=Command, rich_help_panel=RUN)(commands.check)
+app.command("explain", cls=Command, rich_help_panel=LOOK)(commands.explain)
+app.command("preview", cls=Command, rich_help_panel=LOOK)(commands.preview)
+app.command("plan", cls=Command, rich_help_panel=LOOK)(commands.plan)
+app.command("sweep", cls=Command, rich_help_panel=LOOK)(commands.sweep)
+app.command("incidents", cls=Command, rich_help_panel=LOOK)(commands.incidents)
+app.command("show", cls=Command, rich_help_panel=LOOK)(commands.show)
+app.command("repair", cls=Command, rich_help_panel=DECIDE)(commands.repair)
+app.command("approve", cls=Command, rich_help_panel=DECIDE)(commands.approve)
+app.command("deny", cls=Command, rich_help_panel=DECIDE)(commands.deny)
+app.command("release", cls=Command, rich_help_panel=DECIDE)(commands.release)
+app.command("pause", cls=Command, rich_help_panel=DECIDE)(commands.pause)
+app.command("resume", cls=Command, rich_help_panel=DECIDE)(commands.resume)
+app.command("forget", cls=Command, rich_help_panel=DECIDE)(commands.forget)
+app.command("abort", cls=Command, rich_help_panel=DECIDE)(commands.abort)
 
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # only this needs it
+
         typer.echo(f"imsbot {version('ims-remediation-bot')}")
         raise typer.Exit
 
@@ -58,13 +58,16 @@ VERSION = typer.Option("--version", metavar="", is_eager=True, callback=_tell_ve
 
 
 @app.callback()
-def _options(_: Annotated[bool, VERSION] = False) -> None: ...
+def _begin(_: Annotated[bool, VERSION] = False) -> None:
+    """Before every command, and not before `--help`."""
+    from bot.adapters.telemetry import configure_logs
+
+    configure_logs(logging.WARNING)
 
 
 def main() -> None:
     """Entry point of the console script."""
     _fill_closed_streams()
-    configure_logs(logging.WARNING)
     try:
         app(standalone_mode=True)
     except (InputError, JournalError) as error:

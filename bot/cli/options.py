@@ -1,19 +1,20 @@
-"""Options that several commands share, and the two ways of printing."""
+"""Arguments and options that several commands share."""
 
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
-from rich.console import Console
-from rich.text import Text
-
-from bot.adapters.control import Response
 
 
 class Output(StrEnum):
     TABLE = "table"
+    JSON = "json"
+
+
+class PreviewOutput(StrEnum):
+    DIFF = "diff"
+    TOML = "toml"
     JSON = "json"
 
 
@@ -30,24 +31,8 @@ ConfigOption = Annotated[
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="For people (table) or programs (json).")]
 
+IncidentArgument = Annotated[str, typer.Argument(metavar="ID", help="The incident's id, as on its card.")]
+
+NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="The node's name in Kubernetes.")]
+
 DEFAULT_CONFIG = Path("/etc/imsbot/config.yaml")
-
-
-def print_json(value: object) -> None:
-    """One compact JSON document on stdout."""
-    typer.echo(msgspec.json.encode(value, order="deterministic").decode())
-
-
-def print_text(text: Text) -> None:
-    """Its lines as they are, at any width and in a pipe: whoever copies a command must get all of it."""
-    Console(highlight=False, soft_wrap=True).print(text)
-
-
-def print_response(response: Response, output: Output) -> None:
-    """What the bot answered; exit code 1 when it refused."""
-    if output is Output.JSON:
-        print_json(response)
-    else:
-        typer.echo(response.text, err=not response.ok)
-    if not response.ok:
-        raise typer.Exit(1)

@@ -6,39 +6,26 @@ paused: who wants to stop it must not have to start it first. Before the very fi
 
 import asyncio
 import os
-from typing import Annotated
-
-import typer
+from pathlib import Path
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.control import NotRunningError, Peer, Request, Response, ask
 from bot.adapters.journal_files import journal_exists
 from bot.adapters.journal_sqlite import SqliteJournal
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_response
+from bot.cli.options import Output
+from bot.cli.printing import print_response
 from bot.config import load_settings
 from bot.core.errors import InputError
 from bot.core.settings import Settings
+from bot.engine import pausing
+from bot.engine.brake import Brake
 
 
-def pause_command(
-    reason: Annotated[str, typer.Option(help="Why; it is shown on every card and in `imsbot incidents`.")] = "",
-    config: ConfigOption = DEFAULT_CONFIG,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Stop all repairs before their next command, until `imsbot resume`; kept over restarts.
-
-    What runs ends by itself, a failed repair is still put back, and approvals are refused meanwhile.
-
-    Where the bot does not run, its next start begins paused.
-    """
+def pause_bot(reason: str, config: Path, output: Output) -> None:
     print_response(asyncio.run(_send(load_settings(config), Request("pause", "", reason=reason))), output)
 
 
-def resume_command(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
-    """Go on after `imsbot pause`. A pause by the ConfigMap ends only there.
-
-    Exit code 1 when the bot was not paused, or still is.
-    """
+def resume_bot(config: Path, output: Output) -> None:
     print_response(asyncio.run(_send(load_settings(config), Request("resume", ""))), output)
 
 
@@ -67,9 +54,6 @@ def _check_folder(settings: Settings) -> None:
 
 async def _note(settings: Settings, request: Request) -> Response:
     """Raises JournalError when a bot holds the journal that does not listen yet."""
-    from bot.engine import pausing  # the engine costs a while to import; `--help` should not wait for it
-    from bot.engine.brake import Brake
-
     actor = Peer(os.getpid(), os.getuid()).actor
     async with SqliteJournal(settings.journal) as journal:
         brake = Brake(journal, None, SystemClock(), settings.pause.read_s)

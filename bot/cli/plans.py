@@ -1,29 +1,25 @@
 """`imsbot plan`: what would be asked for a node now. Reads the API and the node; changes nothing, asks nobody."""
 
 import asyncio
-from typing import Annotated
+from pathlib import Path
 
 import typer
 
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json, print_text
+from bot.app.reach import reach
+from bot.cli.options import Output
+from bot.cli.printing import print_json, print_text
 from bot.config import load_settings
 from bot.core.errors import InputError
 from bot.core.model import Diagnosis, Plan, Target, TargetKind
 from bot.core.settings import Settings
 from bot.engine.incident_ids import new_incident_id
+from bot.engine.look import Subject
 from bot.steps.planner import Nothing
 from bot.views.terminal import diagnosis_text, plan_text
 
 
-def plan_command(
-    node: Annotated[str, typer.Argument(metavar="NODE", help="The node's name in Kubernetes.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Show the plan for NODE as it would be asked: steps, reasons, diff, what it disturbs. Changes nothing.
-
-    Exit code 1 when the node must not or cannot be repaired; the diagnosis says why.
-    """
+def show_plan(node: str, config: Path, output: Output) -> None:
+    """Exit code 1 when the node must not or cannot be repaired."""
     conclusion = asyncio.run(_look(load_settings(config), node))
     if output is Output.JSON:
         print_json({"kind": type(conclusion).__name__.lower(), "conclusion": conclusion})
@@ -40,9 +36,6 @@ def plan_command(
 
 
 async def _look(settings: Settings, name: str) -> Plan | Diagnosis | Nothing:
-    from bot.app.reach import reach  # the parts cost a second to import; `--help` should not wait for them
-    from bot.engine.look import Subject
-
     async with reach(settings) as r:
         node = await r.find_worker(name)
         if node is None:

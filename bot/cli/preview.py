@@ -9,12 +9,10 @@ Exit codes: 0 merged or nothing to do; 2 refused, or the file cannot be read.
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 
-import typer
-
+from bot.cli.options import PreviewOutput
 from bot.core.containerd.diff import added_lines, unified_diff
 from bot.core.containerd.document import MAX_BYTES
 from bot.core.containerd.merge import merge
@@ -24,12 +22,6 @@ from bot.core.errors import InputError
 STDIN = "-"
 EXIT_OK = 0
 EXIT_BAD_INPUT = 2
-
-
-class PreviewOutput(StrEnum):
-    DIFF = "diff"
-    TOML = "toml"
-    JSON = "json"
 
 
 def preview(file: str, output: PreviewOutput, source: BinaryIO, out: BinaryIO, err: TextIO) -> int:
@@ -50,20 +42,9 @@ def preview(file: str, output: PreviewOutput, source: BinaryIO, out: BinaryIO, e
     return EXIT_OK
 
 
-def preview_command(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A containerd configuration, or - for standard input.")
-    ],
-    output: Annotated[
-        PreviewOutput,
-        typer.Option(help="diff: what would be added; toml: the whole merged file; json: all of it for programs."),
-    ] = PreviewOutput.DIFF,
-) -> None:
-    """Show what adding the Kata runtimes would change in a containerd configuration. Changes nothing.
-
-    Exit code 0: the diff, or nothing when there is nothing to do. Exit code 2: refused, with the reason.
-    """
-    raise typer.Exit(preview(file, output, sys.stdin.buffer, sys.stdout.buffer, sys.stderr))
+def preview_file(file: str, output: PreviewOutput) -> int:
+    """`preview` of the process's own streams."""
+    return preview(file, output, sys.stdin.buffer, sys.stdout.buffer, sys.stderr)
 
 
 def _read(file: str, source: BinaryIO) -> bytes:

@@ -2,16 +2,14 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 from bot.adapters.telemetry import configure_logs
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption
+from bot.app.service import serve
 from bot.config import load_settings, slack_tokens
 
 
-def run_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Watch the cluster, ask people, repair nodes. Ends on SIGTERM or SIGINT without starting a new command."""
-    from bot.app.service import serve  # the parts cost a second to import; `--help` should not wait for them
-
+def run_service(config: Path) -> None:
     settings = load_settings(config)
     tokens = slack_tokens(settings, os.environ) if settings.slack.enabled else None
     configure_logs()

@@ -2,19 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bot.adapters.control import Request
 from bot.adapters.journal_sqlite import read_sweeps
-from bot.cli.answers import send
-from bot.cli.options import DEFAULT_CONFIG, ConfigOption, Output, OutputOption, print_json, print_text
+from bot.app.reach import reach
+from bot.cli.options import Output
+from bot.cli.printing import print_json, print_text
 from bot.config import load_settings
 from bot.core.drift import Row, State, worst_first
-from bot.core.errors import InputError
 from bot.core.settings import Settings
 from bot.core.sweep import fold
 from bot.views.sweep_table import name_of, sweep_table
@@ -22,35 +21,10 @@ from bot.views.sweep_table import name_of, sweep_table
 DRIFT = 3
 """Exit code: some node is not as it should be. 1 stays for a world that cannot be read."""
 
-NodesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[NODE]...", help="Only these; without any, all expected ones.")
-]
 
-
-PostOption = Annotated[
-    bool,
-    typer.Option(
-        "--post", metavar="", help="Have the running bot sweep all of them now and post its digest card."
-    ),
-]
-
-
-def sweep_command(
-    nodes: NodesArgument = None,
-    post: PostOption = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Look at every node that is expected to run Kata, and say what drifted. Changes nothing, asks nobody.
-
-    Exit code 3 when there is drift, 1 when there is none but some node could not be read, else 0.
-    """
-    if post:
-        if nodes:
-            raise InputError("--post sweeps all expected nodes; leave out " + " ".join(nodes))
-        send(config, Request("sweep", ""), output)
-        return
-    rows = asyncio.run(_survey(load_settings(config), nodes or []))
+def sweep_now(nodes: Sequence[str], config: Path, output: Output) -> None:
+    """Exit code 3 when there is drift, 1 when there is none but some node could not be read."""
+    rows = asyncio.run(_survey(load_settings(config), nodes))
     if output is Output.JSON:
         print_json([_printed(row) for row in worst_first(rows)])
     else:
@@ -63,8 +37,6 @@ def sweep_command(
 
 
 async def _survey(settings: Settings, only: Sequence[str]) -> tuple[Row, ...]:
-    from bot.app.reach import reach  # the parts cost a second to import; `--help` should not wait for them
-
     async with reach(settings) as r:
         scope = await r.surveyor.scope(fold(read_sweeps(settings.journal)).expected, only)
         with _progress() as progress:

@@ -1,7 +1,7 @@
 """Incidents for the terminal: one row each, or one of them whole.
 
 Everything is lines of text: nothing is laid out for a width, so that a command, a path, a hash or a line of a diff
-is never broken or cut. The terminal wraps what is too long for it (`cli/options.print_text`).
+is never broken or cut. The terminal wraps what is too long for it (`cli/printing.print_text`).
 
 Text from the cluster goes into `rich.text.Text`, never into markup: it is hostile (design.md invariant 13).
 """

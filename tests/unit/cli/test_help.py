@@ -1,6 +1,8 @@
 """What `--help` says: one paragraph flows, because a line break within it would be printed as one."""
 
 import inspect
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -30,3 +32,9 @@ def test_a_flag_takes_no_value(name: str) -> None:
 def test_the_version_is_that_of_the_project() -> None:
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
     assert f"imsbot {project['version']}\n" == CliRunner().invoke(app, ["--version"]).output
+
+
+def test_help_waits_for_no_command_s_own_imports() -> None:
+    told = "import sys\nfrom bot.cli.main import app\napp(['--help'], standalone_mode=False)\nprint(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert set() == {"bot.config", "bot.app", "asyncssh", "pydantic", "tomlkit"} & set(ended.stdout.split())

@@ -8,7 +8,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from bot.cli.preview import PreviewOutput, preview, preview_command
+from bot.cli import commands
+from bot.cli.options import PreviewOutput
+from bot.cli.preview import preview
 from tests.unit.containerd.cases import ALL, CASES, Case, named
 
 
@@ -99,7 +101,7 @@ def test_an_endless_file_is_refused_not_read_for_ever() -> None:
 
 def test_the_command_keeps_the_exit_codes_and_bytes() -> None:
     app = typer.Typer()
-    app.command()(preview_command)
+    app.command()(commands.preview)
     runner = CliRunner()
     merged = runner.invoke(app, [_file("crlf"), "--output", "toml"])
     assert merged.exit_code == 0

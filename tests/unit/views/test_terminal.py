@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from bot.cli.options import print_text
+from bot.cli.printing import print_text
 from bot.core.drift import Drift, DriftKind, Row
 from bot.core.pause import Door, Paused
 from bot.views.sweep_table import summary, sweep_table
