@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.containerd.merge import merge
@@ -14,7 +14,7 @@ from bot.core.containerd.verdict import Merged, Refused, Unchanged
 from tests.unit.containerd.cases import ALL, MERGED, Case, named
 from tests.unit.containerd.invariants import PLUGIN, assert_faithful
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=150)
 CONTENTS = [case.content for case in ALL]
 FRAGMENTS = st.sampled_from(
     [
@@ -91,7 +91,7 @@ def _configurations(draw: st.DrawFn) -> bytes:
 
 
 @given(_configurations())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 def test_a_valid_file_is_merged_and_only_extended(content: bytes) -> None:
     verdict = merge(content)
     assert isinstance(verdict, Merged), verdict

@@ -48,7 +48,7 @@ def test_every_wording_of_ours_can_be_dismissed_by_its_words(wording: Wording) -
     assert min(map(len, wording.hints)) > 5 or "toml: " in wording.hints
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_what_a_wording_matches_holds_a_hint(data: st.DataObject) -> None:
     wording = data.draw(st.sampled_from(WORDINGS))
@@ -65,7 +65,7 @@ def test_a_hint_survives_the_wrappings_of_its_message(rule: Rule) -> None:
         assert all(any(hint in example.message for hint in match.wording.hints) for match in matches)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_quoting_by_the_rust_runtime_hides_no_hint(data: st.DataObject) -> None:
     cause = data.draw(st.from_regex(data.draw(st.sampled_from(WORDINGS)).compiled, fullmatch=True))

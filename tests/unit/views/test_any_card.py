@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core import entries as e
@@ -96,7 +96,7 @@ HALTS = st.none() | st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(ENTRIES, max_size=25), HALTS)
 def test_any_incident_can_be_drawn(entries: list[e.Entry], halt: Halt | None) -> None:
     incident = replace(s.story(*entries), halt=halt)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core import entries as e
@@ -142,7 +142,7 @@ ROWS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(st.lists(ROWS, max_size=30), st.lists(TEXT, max_size=30).map(tuple))
 def test_whatever_nodes_say_the_card_can_be_drawn_and_harms_nobody(rows: list[Row], news: tuple[str, ...]) -> None:
     rows = [msgspec.structs.replace(found, incident=f"drift{n:03}") for n, found in enumerate(rows)]

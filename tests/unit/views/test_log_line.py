@@ -18,7 +18,7 @@ RESERVED = {"event", "level", "timestamp", "incident", "target", "phase", "excep
 PLAN = s.small_plan()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ENTRIES)
 def test_any_entry_is_a_flat_line(entry: e.Entry) -> None:
     line = describe_entry(entry, s.story(entry))
