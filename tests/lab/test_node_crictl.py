@@ -60,8 +60,10 @@ async def test_images_lie_on_the_worker_without_a_registry(worker: Worker) -> No
 async def test_a_handler_that_is_not_there_is_refused_in_containerds_words(worker: Worker) -> None:
     code, out, err = await worker.try_run(f"echo '{CONFIG}' > /tmp/s.json; {CRICTL} runp -r kata-qemu /tmp/s.json")
     assert (1, "") == (code, out)
-    assert "level=fatal" in err
-    assert "run pod sandbox: rpc error: code = Unknown desc = " in err
+    first, last = err.splitlines()
+    assert '] "RunPodSandbox from runtime service failed" err="rpc error: code = Unknown desc = ' in first
+    assert "level=fatal" in last
+    assert "run pod sandbox: rpc error: code = Unknown desc = " in last
     assert r"no runtime for \"kata-qemu\" is configured" in err
 
 

@@ -217,6 +217,9 @@ async def test_crictl_prints_the_runtimes_error(nodes: Nodes) -> None:
     node = await nodes.add("ncn-w001", WITHOUT_HANDLER)
     await node.shell("""echo '{"metadata":{"name":"p","namespace":"d","uid":"u"}}' > /tmp/s.json""")
     said = await node.shell("crictl runp -r kata-qemu /tmp/s.json 2>&1; echo rc=$?")
+    assert 3 == said.count("\n"), said
+    assert said.startswith("E")
+    assert '] "RunPodSandbox from runtime service failed" err="rpc error: code = Unknown desc = failed to' in said
     assert said.endswith(
         'level=fatal msg="run pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: '
         'no runtime for \\"kata-qemu\\" is configured"\nrc=1\n'

@@ -15,7 +15,6 @@ from bot.core.action import (
     Fail,
     Outcome,
     OutcomeKind,
-    Run,
     Verdict,
     Wait,
 )
@@ -34,7 +33,6 @@ from bot.core.objects import (
 )
 from bot.steps.verify_canary import CleanUpCanary, VerifyCanary
 from bot.steps.verify_rescued import VerifyRescued
-from bot.steps.verify_sandbox import VerifySandbox
 from tests.unit.steps import samples
 
 FAMILIES = (Family.HANDLER_NOT_CONFIGURED,)
@@ -177,24 +175,6 @@ def test_jobs_without_a_pod_are_waited_for_and_finished_ones_are_not() -> None:
         status=JobStatus(conditions=(Condition(type="Complete", status="True"),)),
     )
     assert isinstance(ask(RESCUED, rescued=(), rescued_jobs=(over,)), Done)
-
-
-SANDBOX = VerifySandbox(handler="kata-qemu", incident=samples.INCIDENT, families=FAMILIES)
-
-
-def sandbox(outcome: Outcome | None) -> Action:
-    return SANDBOX.next(samples.facts(outcomes={"sandbox": outcome} if outcome else {}))
-
-
-def test_only_the_same_failure_in_a_test_sandbox_stops_the_plan() -> None:
-    assert isinstance(sandbox(None), Run)
-    assert isinstance(sandbox(Outcome(OutcomeKind.OK, 0)), Done)
-    same = sandbox(Outcome(OutcomeKind.FAILED, 1, 'no runtime for "kata-qemu" is configured'))
-    assert isinstance(same, Fail)
-    assert same.verdict is Verdict.DISPROVEN
-    cni = sandbox(Outcome(OutcomeKind.FAILED, 1, "failed to setup network for sandbox"))
-    assert isinstance(cni, Done)
-    assert cni.verdict is None
 
 
 def job(*, failed: bool = False, name: str = "cray-ims-1-create") -> Job:

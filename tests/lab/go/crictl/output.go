@@ -76,3 +76,9 @@ func short(id string) string {
 func moment(nanoseconds int64) string {
 	return time.Since(time.Unix(0, nanoseconds)).Round(time.Second).String() + " ago"
 }
+
+// sayAsClient writes the line of klog's that Kubernetes' own client writes within crictl, before crictl's last one.
+func sayAsClient(what string, err error) {
+	now := time.Now().Format("0102 15:04:05.000000")
+	fmt.Fprintf(os.Stderr, "E%s %7d remote_runtime.go:193] %q err=%q\n", now, os.Getpid(), what, err.Error())
+}

@@ -28,6 +28,7 @@ func runSandbox(ctx context.Context, c client, arguments []string) error {
 	}
 	started, err := c.runtime.RunPodSandbox(ctx, &cri.RunPodSandboxRequest{Config: config, RuntimeHandler: *handler})
 	if err != nil {
+		sayAsClient("RunPodSandbox from runtime service failed", err)
 		return fmt.Errorf("run pod sandbox: %w", err)
 	}
 	fmt.Println(started.PodSandboxId)

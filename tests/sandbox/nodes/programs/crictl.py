@@ -3,6 +3,7 @@
 
 import getopt
 import json
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -25,7 +26,15 @@ def request(what: str, method: str, params: dict | None = None) -> object:
             raise Fatal(
                 f'validate service connection: validate CRI v1 runtime API for endpoint "{ENDPOINT}": {text}'
             ) from None
+        klog(f"{method} from runtime service failed", text)
         raise Fatal(f"{what}: {text}") from None
+
+
+def klog(what: str, error: str) -> None:
+    """Kubernetes' own client, within crictl, writes a line of its own before crictl's last one."""
+    now = datetime.now(UTC).strftime("%m%d %H:%M:%S.%f")
+    said = f"{json.dumps(what)} err={json.dumps(error)}"
+    print(f"E{now} {os.getpid():7} remote_runtime.go:193] {said}", file=sys.stderr)
 
 
 def runtime_json(runtime: dict) -> dict:
