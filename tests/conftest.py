@@ -3,9 +3,9 @@
 Logs of the program stay out of test output; a test that wants them uses structlog's `capture_logs`.
 
 Hypothesis draws the same examples in every run (it derives them from the test itself, so a changed test draws
-others): a run that is red says something about the change before it, and can be repeated. To look for examples that
-nobody has met yet, run with IMSBOT_TEST_RANDOM=1; what it finds belongs into the test as an `@example`. Its deadline
-per example and its check for slow drawing are off: they judge the machine, which may be busy, not the program.
+others): a run that is red says something about the change before it, and can be repeated. To look for examples
+that nobody has met yet, run with IMSBOT_TEST_RANDOM=1; what it finds belongs into the test as an `@example`. Its
+deadline per example and its check for slow drawing are off: they judge the machine, which may be busy.
 """
 
 import os

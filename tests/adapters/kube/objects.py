@@ -12,7 +12,7 @@ def unique(stem: str) -> str:
     return f"{stem}-{secrets.token_hex(4)}"
 
 
-async def eventually(reached: Callable[[], object], within_s: float = 5.0) -> None:
+async def eventually(reached: Callable[[], object], within_s: float = 20.0) -> None:
     """For states that announce nothing, as a counter; raises TimeoutError."""
     async with asyncio.timeout(within_s):
         while not reached():  # noqa: ASYNC110 - there is no event to wait for

@@ -56,7 +56,7 @@ class ApiServer:
         self._tls: ServerTls | None = make_server_tls() if tls else None
         self._host = host
         self._port = port
-        self._bookmark_interval_s = bookmark_interval_s
+        self.bookmark_interval_s = bookmark_interval_s
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
         for name in _FIRST_NAMESPACES:
@@ -165,7 +165,7 @@ class ApiServer:
 
     async def _watch(self, request: web.Request, target: Target, call: Call) -> web.StreamResponse:
         watch = parse_watch(request.query, target.resource, target.namespace)
-        stream = WatchStream(self.registry.store, self.faults, watch, self._bookmark_interval_s, self._closing)
+        stream = WatchStream(self.registry.store, self.faults, watch, self.bookmark_interval_s, self._closing)
         stream.refuse_if_gone()
         self.calls.append(replace(call, code=200))
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
