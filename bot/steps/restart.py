@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from bot.core.action import Action, Command, Done, Fail, Run, Wait
+from bot.core.containerd.compare import handlers
 from bot.core.facts import Facts, NodeFacts
 from bot.core.facts.ours import STATE
 from bot.core.facts.unit import UNIT
@@ -45,6 +46,8 @@ class Restart(Step, frozen=True, kw_only=True, tag="restart"):
     backup: str
     rollback_s: float
     healthy_s: float
+    brought: tuple[str, ...] = ()
+    """Those of `handlers` that only the edit gives: the configuration of before does not have them."""
 
     @property
     def title(self) -> str:
@@ -118,11 +121,11 @@ class Restart(Step, frozen=True, kw_only=True, tag="restart"):
         return restart_command(f"{rollback_unit(self.incident)}.timer", self.healthy_s)
 
     def undo(self) -> tuple[Step, ...]:
-        changed = self.before != self.after
         return (
             RestartBack(
                 incident=self.incident,
-                gone=self.handlers if changed else (),
+                gone=self.brought,
+                edited=self.before != self.after,
                 healthy_s=self.healthy_s,
                 why="containerd must run on the restored configuration",
             ),
@@ -137,8 +140,10 @@ class RestartBack(Step, frozen=True, kw_only=True, tag="undo-restart"):
 
     incident: str
     gone: tuple[str, ...]
-    """Handlers that must no longer be loaded."""
+    """Handlers that must no longer be loaded. One that was there before us stays, and says nothing."""
     healthy_s: float
+    edited: bool = False
+    """The file was changed and put back: containerd must not run on what it was in between."""
 
     @property
     def title(self) -> str:
@@ -150,7 +155,7 @@ class RestartBack(Step, frozen=True, kw_only=True, tag="undo-restart"):
 
     def next(self, facts: Facts) -> Action:
         node = facts.on_node
-        if node.serving and not node.live_handlers & frozenset(self.gone):
+        if node.serving and self._is_back(facts, node):
             if node.ours.rollback(self.incident) is not None:
                 return failed(facts, "disarm") or Run(disarm(self.incident, forget=True))
             return Done("containerd serves as before")
@@ -162,6 +167,12 @@ class RestartBack(Step, frozen=True, kw_only=True, tag="undo-restart"):
         if facts.now >= until:
             return Fail(f"containerd is {node.unit.active} ({node.unit.sub}) after its restart{_words(node)}")
         return Wait(until, "containerd comes back", poll_s=1.0)
+
+    def _is_back(self, facts: Facts, node: NodeFacts) -> bool:
+        """Where no handler is to go, or none can be seen, only a start tells which file containerd has read."""
+        told = not self.edited or (bool(self.gone) and node.runtime.crictl)
+        loaded = told or succeeded(facts, "restart") or node.started_since_change
+        return loaded and not node.live_handlers & frozenset(self.gone)
 
 
 def restart_command(timer: str, healthy_s: float) -> Command:
@@ -216,6 +227,7 @@ def propose(s: Situation, configure: Configure | None) -> Restart | None:
     if (not live or edited) and (kills := node.unit.why_restart_kills):
         raise CannotRepairError(diagnose_kill(s, kills))
     now = node.config_file.sha256
+    served = frozenset(handlers(node.dump.text))
     return Restart(
         incident=s.incident,
         handlers=(KATA, QEMU) if edited else (QEMU,),
@@ -225,6 +237,7 @@ def propose(s: Situation, configure: Configure | None) -> Restart | None:
         backup=s.backup_of(PurePosixPath(node.config_file.real).name, now),
         rollback_s=s.settings.restart.rollback_s,
         healthy_s=s.settings.restart.healthy_s,
+        brought=tuple(name for name in (KATA, QEMU) if edited and name not in served),
         why=why,
     )
 

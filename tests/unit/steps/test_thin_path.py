@@ -1,14 +1,17 @@
 """Handler not configured: the plan, then every command of it run for real in a private root filesystem."""
 
+import json
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from bot.core.action import Done, Fail, Outcome, OutcomeKind
+from bot.core.action import Done, Fail, Outcome, OutcomeKind, Run
 from bot.core.model import Diagnosis, Plan
-from bot.steps import decode
+from bot.steps import Step, decode
 from bot.steps.planner import make_plan
 from bot.steps.restart import disarm
 from bot.steps.undo_plan import undo_plan
@@ -166,6 +169,95 @@ def test_a_failed_restart_is_undone_to_the_byte(world: World) -> None:
     assert world.read().serving
     assert world.state["timers"] == {}
     assert not list(world.path("/var/lib/imsbot/rollback").iterdir())
+
+
+ONLY_KATA = (
+    samples.CONFIG
+    + samples.KATA_TABLES.partition('[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kata-qemu]')[0]
+)
+WITHOUT_ANNOTATIONS = samples.CONFIGURED.replace('  pod_annotations = ["io.katacontainers.*"]\n', "")
+served_before = pytest.mark.parametrize("before", [ONLY_KATA, WITHOUT_ANNOTATIONS], ids=["kata", "no annotations"])
+
+
+def run_on(world: World, before: str) -> Plan:
+    """A plan for a node whose containerd serves what this configuration has."""
+    world.path(CONFIG).write_text(before)
+    world.sh("systemctl restart containerd.service")
+    return healthy_otherwise(world)
+
+
+def undone(world: World, plan: Plan) -> None:
+    for undoing in undo_plan(plan, ["configure", "restart"]):
+        if undoing.needs_node:
+            end = world.drive(undoing)
+            assert isinstance(end, Done), end
+
+
+@served_before
+@pytest.mark.parametrize("healthy", [True, False], ids=["after the restart", "at the restart"])
+def test_a_handler_of_before_is_in_no_undo_s_way(world: World, before: str, healthy: bool) -> None:
+    plan = run_on(world, before)
+    served = world.read().live_handlers
+    world.drive(step(plan, "configure"))
+    world.state = world.state | {"broken": not healthy}
+    assert isinstance(world.drive(step(plan, "restart")), Done if healthy else Fail)
+    world.state = world.state | {"broken": False}
+    restarts = world.state["restarts"]
+    undone(world, plan)
+    assert before == world.path(CONFIG).read_text()
+    assert (restarts + 1, served) == (world.state["restarts"], world.read().live_handlers)
+    assert {} == world.state["timers"]
+
+
+@served_before
+def test_a_node_that_went_back_by_itself_is_not_restarted_once_more(world: World, before: str) -> None:
+    plan = run_on(world, before)
+    world.drive(step(plan, "configure"))
+    outcomes = {"arm": world.execute(world.ask(step(plan, "restart"), {}, world.now).command)}
+    world.fire(TIMER)
+    takes_its_time(world)
+    assert isinstance(world.drive(step(plan, "restart"), outcomes), Fail)
+    restarts = world.state["restarts"]
+    undone(world, plan)
+    assert restarts == world.state["restarts"]
+    assert not list(world.path("/var/lib/imsbot/rollback").iterdir())
+
+
+def takes_its_time(world: World) -> None:
+    """A real containerd is ready later than this stand-in: longer than the facts take to read."""
+    unit = world.state["unit"]
+    ready_us = int(unit["ActiveEnterTimestampMonotonic"][0]) + 2_000_000
+    world.state = world.state | {"unit": unit | {"ActiveEnterTimestampMonotonic": [str(ready_us)]}}
+
+
+def test_without_crictl_a_restored_file_is_loaded_by_a_restart(world: World) -> None:
+    """Which handlers run cannot be seen there, so that none is seen says nothing."""
+    plan = healthy_otherwise(world)
+    back = step_named(undo_plan(plan, ["restart"]), "undo-restart")
+    world.drive(step(plan, "configure"))
+    world.drive(step(plan, "restart"))
+    world.drive(step_named(undo_plan(plan, ["configure"]), "undo-configure"))
+    node = replace(world.read(), runtime=replace(world.read().runtime, crictl=False))
+    assert isinstance(back.next(samples.facts(node)), Run)
+
+
+def test_an_undo_of_before_these_words_can_still_be_read(world: World) -> None:
+    """A journal of an earlier version does not say what the configuration of before served."""
+    plan = run_on(world, ONLY_KATA)
+    planned = next(p for p in plan.steps if p.name == "restart")
+    spec = json.loads(planned.spec)
+    del spec["brought"]
+    old = decode(msgspec.structs.replace(planned, spec=json.dumps(spec)))
+    world.drive(step(plan, "configure"))
+    world.drive(old)
+    world.drive(step_named(undo_plan(plan, ["configure"]), "undo-configure"))
+    (back,) = old.undo()
+    assert isinstance(world.drive(back), Done)
+    assert "kata-qemu" not in world.read().live_handlers
+
+
+def step_named(steps: Iterable[Step], name: str) -> Step:
+    return next(s for s in steps if s.name == name)
 
 
 def ours():
