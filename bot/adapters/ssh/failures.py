@@ -23,7 +23,11 @@ class ConnectionLostError(UnreachableError):
     """The connection was open and went away: nobody knows how far the remote line came."""
 
 
-class OutputTooLargeError(PermanentError):
+class NoAnswerError(PermanentError):
+    """The remote line was run, and what it said is no answer: nobody knows how far it came."""
+
+
+class OutputTooLargeError(NoAnswerError):
     """The remote line wrote more than the caller can use; the rest was not read."""
 
 
@@ -48,7 +52,7 @@ def counted(failures: Failures) -> Iterator[None]:
 def _kind(error: BotError) -> Failure | None:
     """`None` for what is no failure of a connection."""
     match error:
-        case OutputTooLargeError():
+        case NoAnswerError():
             return None
         case HostKeyError():
             return Failure.HOST_KEY

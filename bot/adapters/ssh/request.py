@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from bot.adapters.ssh.connection import Connection, Executed
+from bot.adapters.ssh.failures import NoAnswerError
 from bot.adapters.ssh.output import shown_tail
 from bot.adapters.ssh.quote import quoted_line
 from bot.core.errors import UNDECODABLE, PermanentError, TemporaryError
@@ -28,6 +29,8 @@ PYTHON_OPTIONS = ("-I", "-S", "-B")
 """Nothing of the node's environment or site packages; no files left behind."""
 BOUND_REACHED = (124, 137)
 """Exit statuses of coreutils' timeout."""
+NOT_RUN = (126, 127)
+"""Exit statuses of shell and timeout for a program that cannot be run."""
 _BOOT = 'import json,sys;m=json.loads(sys.stdin.buffer.read().decode("ascii"));exec(m["bundle"]["loader"]);call(m)'
 
 
@@ -68,13 +71,14 @@ def _parse_reply(node: str, executed: Executed) -> Reply:
     if executed.exit_status in BOUND_REACHED:
         raise TemporaryError(f"{node}: its answer {failure(executed)}")
     if executed.exit_status != 0:
-        raise PermanentError(f"{node}: its answer {failure(executed)}")
+        error = PermanentError if executed.exit_status in NOT_RUN else NoAnswerError
+        raise error(f"{node}: its answer {failure(executed)}")
     # A login shell may have greeted us first.
     line = executed.stdout.rstrip(b"\n").rpartition(b"\n")[2]
     try:
         return msgspec.json.decode(line, type=Reply)
     except UNDECODABLE as error:
-        raise PermanentError(f"{node}: the node's answer cannot be read: {shown_tail(line[:300])!r}") from error
+        raise NoAnswerError(f"{node}: the node's answer cannot be read: {shown_tail(line[:300])!r}") from error
 
 
 def failure(executed: Executed) -> str:
@@ -84,7 +88,7 @@ def failure(executed: Executed) -> str:
     match executed.exit_status:
         case status if status in BOUND_REACHED:
             return f"ended by its own time bound on the node ({said})"
-        case 126 | 127:
+        case status if status in NOT_RUN:
             return f"needs a program that cannot be run (python3, coreutils): {said}"
         case status:
             return f"ended with exit status {status}: {said}"

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from bot.adapters.ssh.connection import Connection
-from bot.adapters.ssh.failures import ConnectionLostError, OutputTooLargeError
+from bot.adapters.ssh.failures import ConnectionLostError, NoAnswerError, OutputTooLargeError
 from bot.adapters.ssh.output import shown_tail
 from bot.adapters.ssh.quote import check_argv
 from bot.adapters.ssh.request import DEADLINE_MARGIN_S, KILL_AFTER_S, Reply, ask, bounded_line, failure
 from bot.core.action import Command, Outcome, OutcomeKind
-from bot.core.errors import InputError, TemporaryError, UnknownFactError, UnreachableError
+from bot.core.errors import InputError, PermanentError, TemporaryError, UnknownFactError, UnreachableError
 from bot.core.settings import Ssh
 
 T = TypeVar("T")
@@ -87,14 +87,15 @@ class SshShell:
     async def start(self, unit: str, command: Command, epoch: int) -> None:
         """See `NodeShell`. A refusal by the epoch, or by systemd, is the unit's outcome and not an error here.
 
-        Raises PermanentError when the node could not even keep the record (a full disk): nothing was run.
+        Raises PermanentError when the node was never asked, or could not even keep the record (a full disk): then
+        nothing was run. UnreachableError when the command may run all the same: only `collect` can tell.
         """
         check_argv(command.argv)
         if len(command.stdin.encode()) > MAX_STDIN_BYTES:
             raise InputError(f"{unit}: its standard input is longer than {MAX_STDIN_BYTES} bytes")
         spec = {"argv": command.argv, "timeout_s": command.timeout_s}
         handed = {"unit": _checked(unit), "epoch": epoch, "spec": spec, "stdin": command.stdin}
-        reply = await self._ask("start", linger_s=self._linger_s, waits_s=self._linger_s, **handed)
+        reply = await self._hand_over(linger_s=self._linger_s, **handed)
         if reply.state == "ended" and (outcome := _outcome(reply)) is not None:
             self._ended[unit] = outcome
 
@@ -131,9 +132,26 @@ class SshShell:
     async def running_units(self) -> Sequence[str]:
         return (await self._ask("running")).units
 
+    async def _hand_over(self, **handed: object) -> Reply:
+        """The answer to `start`. After a first try of which nobody knows how far it came, no error of the second
+        says that nothing runs: not a changed host key, nor a file of ours that is just being exchanged.
+        """
+        try:
+            return await self._ask_once("start", waits_s=self._linger_s, **handed)
+        except NoAnswerError as error:
+            raise UnreachableError(str(error)) from error
+        except ConnectionLostError as lost:
+            try:
+                return await self._ask_once("start", waits_s=self._linger_s, **handed)
+            except PermanentError as error:
+                raise UnreachableError(f"{lost}; when it was asked again: {error}") from error
+
     async def _ask(self, do: str, *, waits_s: float = 0.0, **request: object) -> Reply:
+        return await _twice(lambda: self._ask_once(do, waits_s=waits_s, **request))
+
+    async def _ask_once(self, do: str, *, waits_s: float, **request: object) -> Reply:
         bound_s = self._settings.command_timeout_s + waits_s
-        return await _twice(lambda: ask(self._connection, self._state_dir, do, bound_s=bound_s, **request))
+        return await ask(self._connection, self._state_dir, do, bound_s=bound_s, **request)
 
 
 async def _twice(question: Callable[[], Awaitable[T]]) -> T:

@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.core.action import Outcome, OutcomeKind
-from bot.core.errors import InputError, PermanentError, UnreachableError
+from bot.core.errors import InputError, PermanentError, TemporaryError, UnreachableError
 from tests.adapters.ssh.paused import PausedNode, command, paused_node
-from tests.adapters.ssh.sshd import until
+from tests.adapters.ssh.sshd import public, until
 
 UNIT = "imsbot-abcdefgh-1-do"
 
@@ -317,6 +317,74 @@ async def test_a_start_whose_connection_is_cut_hands_the_command_over_all_the_sa
             assert done.exists()
 
 
+def rotate_known_hosts(node: PausedNode) -> None:
+    (node.sshd.directory / "known_hosts").write_text("")
+
+
+def rotate_client_key(node: PausedNode) -> None:
+    (node.sshd.directory / "client_key").unlink()
+
+
+def let_nobody_in(node: PausedNode) -> None:
+    (node.sshd.directory / "authorized_keys").write_text("")
+
+
+def garble(node: PausedNode) -> None:
+    """Whatever is asked now runs, and what comes back is no answer."""
+    (node.bin / "timeout").write_text('#!/bin/sh\n/usr/bin/timeout "$@"\nexit 1\n')
+    (node.bin / "timeout").chmod(0o755)
+
+
+@pytest.mark.parametrize("trouble", [rotate_known_hosts, rotate_client_key, let_nobody_in])
+async def test_a_command_that_may_run_is_never_told_as_one_that_cannot(
+    tmp_path: Path, trouble: Callable[[PausedNode], None]
+) -> None:
+    """The link goes after the unit is systemd's, and the second try fails for a reason that nobody would retry."""
+    async with paused_node(tmp_path) as node:
+        async with node.shell(linger_s=20) as shell:
+            epoch = await shell.mint_epoch(0, "one")
+            starting = asyncio.create_task(shell.start(UNIT, command("echo", "ran"), epoch))
+            await until(lambda: node.handed_over() == [UNIT])
+            trouble(node)
+            node.sshd.cut()
+            with pytest.raises(
+                UnreachableError, match=r"the SSH connection was lost.*; when it was asked again: "
+            ):
+                await starting
+        (node.sshd.directory / "authorized_keys").write_text(public(node.sshd.client_key) + "\n")
+        await node.run_unit(UNIT)
+        async with node.shell() as shell:
+            assert await shell.collect(UNIT, 20) == Outcome(OutcomeKind.OK, 0, "ran")
+
+
+async def test_a_start_whose_answer_is_none_may_have_started_its_command(tmp_path: Path) -> None:
+    async with paused_node(tmp_path) as node:
+        async with node.shell() as shell:
+            epoch = await shell.mint_epoch(0, "one")
+            garble(node)
+            with pytest.raises(UnreachableError, match="its answer ended with exit status 1"):
+                await shell.start(UNIT, command("true"), epoch)
+        assert node.handed_over() == [UNIT]
+
+
+async def test_a_start_that_never_reached_the_node_started_nothing(tmp_path: Path) -> None:
+    async with paused_node(tmp_path) as node, node.shell() as shell:
+        rotate_known_hosts(node)
+        with pytest.raises(InputError, match="pins no host key"):
+            await shell.start(UNIT, command("true"), 1)
+
+
+async def test_a_node_that_cannot_look_how_the_command_ends_has_started_it_all_the_same(tmp_path: Path) -> None:
+    async with paused_node(tmp_path) as node, node.shell(linger_s=20) as shell:
+        epoch = await shell.mint_epoch(0, "one")
+        starting = asyncio.create_task(shell.start(UNIT, command("true"), epoch))
+        await until(lambda: node.handed_over() == [UNIT])
+        (node.state / "lock").unlink()
+        (node.state / "lock").mkdir()
+        (node.state / "units" / UNIT / "result").write_text("{}")
+        await starting
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB where the node keeps its state."""
@@ -343,6 +411,18 @@ async def test_a_node_whose_disk_is_full_keeps_no_record_and_runs_nothing(
         with pytest.raises(PermanentError, match=r"ncn-w001: .*No space left on device"):
             await shell.start(UNIT, command("true"), epoch)
         assert node.handed_over() == []
+
+
+async def test_a_unit_that_systemd_was_slow_with_and_that_cannot_be_closed_may_still_begin(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    async with paused_node(tmp_path) as node, node.shell() as shell:
+        epoch = await shell.mint_epoch(0, "one")
+        (node.bin / "systemd-run").write_text(
+            f"#!/bin/sh\ncat /dev/zero > {small_disk}/filler 2>/dev/null\necho timed out >&2\nexit 1\n"
+        )
+        with pytest.raises(TemporaryError, match=r"timed out; and imsbot-.* cannot be closed: No space left"):
+            await shell.start(UNIT, command("true"), epoch)
 
 
 async def test_a_disk_that_fills_up_while_a_command_runs_hides_neither_its_end_nor_its_words(

@@ -68,7 +68,11 @@ def mint(at_least: int, holder: str) -> Record:
 
 def start(root: str, bundle: Record, unit: str, linger_s: float, **handed: Any) -> Record:
     reply = hand_over(root, bundle, unit, **handed)
-    return linger(unit, linger_s) or reply
+    try:
+        return linger(unit, linger_s) or reply
+    except (Trouble, OSError):
+        # An error would say that nothing runs, and it may; `collect` meets the same trouble and tells it.
+        return reply
 
 
 def hand_over(root: str, bundle: Record, unit: str, epoch: int, spec: Record, stdin: str) -> Record:
@@ -121,8 +125,13 @@ def launch(root: str, unit: str, timeout_s: int) -> None:
         code, words = systemd(argv)
     except Trouble as trouble:
         code, words = 1, str(trouble)
-    if code != 0:
+    if code == 0:
+        return
+    try:
         state.write_result(state.unit_dir(unit), "failed", why=f"systemd did not take it over: {words}")
+    except OSError as error:
+        # A systemd that was only slow may begin it yet.
+        raise Trouble(f"{words}; and {unit} cannot be closed: {error.strerror}", temporary=True) from error
 
 
 def linger(unit: str, linger_s: float) -> Record:
