@@ -6,7 +6,7 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.core.errors import JournalError, shut
+from bot.core.errors import JournalError, JournalUnavailableError, shut
 
 
 class LockFile:
@@ -17,25 +17,33 @@ class LockFile:
         self._fd: int | None = None
 
     def acquire(self) -> None:
-        """Raises JournalError naming the holder when another process has it."""
+        """Raises JournalUnavailableError, naming the holder when another process has it."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             fd = open_or_make(self.path)
+            try:
+                self._take(fd)
+            except BaseException:
+                os.close(fd)
+                raise
         except OSError as error:
-            raise JournalError(f"{self.path}: cannot make the journal's lock file: {error.strerror}") from error
+            raise JournalUnavailableError(
+                f"{self.path}: cannot make the journal's lock file: {error.strerror}"
+            ) from error
+        self._fd = fd
+
+    def _take(self, fd: int) -> None:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.read(fd, 200).decode("utf-8", "replace").strip() or "an unnamed process"
-            os.close(fd)
-            raise JournalError(
+            raise JournalUnavailableError(
                 f"{self.path}: the journal is held by {holder}; only one bot may run on it. "
                 "Stop that one first, or give this one another `journal`."
             ) from error
         os.ftruncate(fd, 0)
         started = datetime.now(UTC).isoformat(timespec="seconds")
         os.pwrite(fd, f"pid {os.getpid()} on {socket.gethostname()} since {started}\n".encode(), 0)
-        self._fd = fd
 
     def release(self) -> None:
         if self._fd is not None:

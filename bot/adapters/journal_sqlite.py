@@ -24,7 +24,7 @@ from bot.adapters.journal_files import LockFile, journal_exists, open_or_make
 from bot.adapters.journal_records import PAUSES, SWEEPS
 from bot.core import entries
 from bot.core.entries import History
-from bot.core.errors import UNDECODABLE, JournalError, shut
+from bot.core.errors import UNDECODABLE, JournalError, JournalUnavailableError, shut
 from bot.core.model import IncidentId
 from bot.core.pause import PauseRecord
 from bot.core.sweep import SweepRecord
@@ -74,8 +74,27 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
         raise sqlite3.DatabaseError(str(verdict))
 
 
-def _damaged(path: Path, error: sqlite3.Error) -> JournalError:
+_PASSING = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+}
+"""Of the disk, of its mount or of other processes, not of the file (sqlite.org/rescode.html)."""
+
+
+def _passes(error: sqlite3.Error) -> bool:
+    """The lower byte is the primary code; what we raise ourselves has none."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _PASSING
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> JournalError:
     words = " ".join(str(error).split())
+    if _passes(error):
+        return JournalUnavailableError(f"{path}: the journal cannot be read now ({words})")
     return JournalError(
         f"{path}: the journal cannot be read ({words}). It is left as it is: restore it from a backup, or move it "
         "aside after looking at every node for a cordon annotated `ims-remediation-bot/cordon`"
@@ -156,16 +175,16 @@ class SqliteJournal:
             connection.executescript(PAUSES.create + SWEEPS.create)
             (self._id,) = connection.execute("SELECT id FROM identity").fetchone()
         except sqlite3.Error as error:
-            raise _damaged(self.path, error) from error
+            raise _unreadable(self.path, error) from error
         except OSError as error:
-            raise JournalError(f"{self.path}: cannot open the journal: {error.strerror}") from error
+            raise JournalUnavailableError(f"{self.path}: cannot open the journal: {error.strerror}") from error
         self._connection = connection
 
     def _read(self, read: Callable[[sqlite3.Connection, Path], T]) -> T:
         try:
             return read(self._opened, self.path)
         except sqlite3.Error as error:
-            raise _damaged(self.path, error) from error
+            raise _unreadable(self.path, error) from error
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -176,7 +195,8 @@ class SqliteJournal:
         try:
             self._opened.execute(statement, row)
         except sqlite3.Error as error:
-            raise JournalError(f"{self.path}: cannot write the journal ({error}); nothing more is done") from error
+            kind = JournalUnavailableError if _passes(error) else JournalError
+            raise kind(f"{self.path}: cannot write the journal ({error}); nothing more is done") from error
 
 
 def _read_all(connection: sqlite3.Connection, path: Path) -> dict[IncidentId, History]:
@@ -196,7 +216,7 @@ def _read_all(connection: sqlite3.Connection, path: Path) -> dict[IncidentId, Hi
             except UNDECODABLE as error:
                 unknown[IncidentId(incident)] = f"record {n} of the journal is not known to this program ({error})"
     except sqlite3.Error as error:
-        raise _damaged(path, error) from error
+        raise _unreadable(path, error) from error
     return {key: History(tuple(value), unknown.get(key, "")) for key, value in found.items()}
 
 
@@ -230,7 +250,7 @@ def read_contents(path: Path) -> Contents:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise _damaged(path, error) from error
+        raise _unreadable(path, error) from error
 
 
 def read_journal(path: Path) -> Mapping[IncidentId, History]:

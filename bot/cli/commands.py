@@ -21,7 +21,10 @@ from bot.cli.options import (
 
 
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Watch the cluster, ask people, repair nodes. Ends on SIGTERM or SIGINT without starting a new command."""
+    """Watch the cluster, ask people, repair nodes. Ends on SIGTERM or SIGINT without starting a new command.
+
+    It ends with 2 when configuration or journal need a person first, and with 1 when it may just be started again.
+    """
     from bot.cli.run import run_service
 
     run_service(config)

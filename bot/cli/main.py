@@ -1,6 +1,8 @@
 """The `imsbot` command: its groups of commands and the one place where errors become lines and exit codes.
 
-Exit codes: 0 done, 1 the world said no (refused, unreachable, a failed check), 2 bad input or usage.
+Exit codes: 0 done; 1 the world said no (refused, unreachable, a failed check, a journal that is held or cannot be
+written now); 2 bad input or usage, or a journal that a person must look at; 3 `sweep` found a node that is not as
+it should be. deploy/imsbot.service goes by them: what ends with 2 is not started again by itself.
 """
 
 import logging
@@ -12,7 +14,7 @@ import typer
 
 from bot.cli import commands
 from bot.cli.help import Command, Group
-from bot.core.errors import BotError, InputError, JournalError
+from bot.core.errors import BotError, InputError, JournalError, JournalUnavailableError
 
 app = typer.Typer(
     name="imsbot",
@@ -70,6 +72,8 @@ def main() -> None:
     _fill_closed_streams()
     try:
         app(standalone_mode=True)
+    except JournalUnavailableError as error:
+        sys.exit(_say(error, 1))
     except (InputError, JournalError) as error:
         sys.exit(_say(error, 2))
     except BotError as error:

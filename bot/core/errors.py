@@ -64,7 +64,15 @@ class LeaseLostError(TemporaryError):
 
 
 class JournalError(PermanentError):
-    """The journal cannot be read or written: damaged, of an unknown format, or held by another process."""
+    """The journal cannot be used: damaged, of an unknown format, or not ours. A person has to look."""
+
+
+class JournalUnavailableError(JournalError):
+    """The journal cannot be read or written just now: a full disk, a volume that is not there, another holder.
+
+    Whoever needs it stops all the same, because nothing may be done without it. What starts the program again may
+    try: a restart reads the journal and goes on.
+    """
 
 
 def shut(path: object) -> str:

@@ -113,6 +113,24 @@ async def test_it_stops_in_time_and_remembers(machine: Worker) -> None:
     assert "success" in await machine.run("systemctl show -p Result imsbot")
 
 
+async def test_a_journal_that_is_held_is_tried_again_until_it_is_free(machine: Worker) -> None:
+    """As while somebody pauses the bot, and as on a full disk: by itself, however often."""
+    await machine.run("systemd-run --unit=holder flock /var/lib/imsbot/journal.sqlite.lock sleep infinity")
+    await machine.run("until ! flock -n /var/lib/imsbot/journal.sqlite.lock true; do sleep 0.1; done")
+    await machine.run("systemctl start imsbot")
+
+    async def refused() -> bool:
+        return "NRestarts=0" not in await machine.run("systemctl show -p NRestarts imsbot")
+
+    async def listens() -> bool:
+        return (await machine.try_run("test -S /var/lib/imsbot/journal.sqlite.sock"))[0] == 0
+
+    await until(refused, _STARTED_S)
+    await machine.run("systemctl stop holder")
+    await until(listens, _STARTED_S)
+    await machine.run("systemctl stop imsbot")
+
+
 async def test_a_configuration_that_cannot_be_used_waits_for_a_person(machine: Worker) -> None:
     write(machine, "/etc/imsbot/config.yaml", configuration(nonsense=1))
     await machine.try_run("systemctl start imsbot")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from bot.adapters.journal_sqlite import SqliteJournal, read_contents, read_journal, read_sweeps
 from bot.core import entries as e
 from bot.core import sweep as s
-from bot.core.errors import JournalError
+from bot.core.errors import JournalError, JournalUnavailableError
 from bot.core.model import Actor, IncidentId, Target, TargetKind
 from bot.core.pause import Door, Paused, Resumed, encode
 
@@ -45,7 +46,7 @@ async def test_entries_come_back_in_order_after_a_restart(tmp_path: Path) -> Non
 async def test_a_second_writer_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     async with SqliteJournal(path):
-        with pytest.raises(JournalError, match=rf"held by pid {os.getpid()} on .*; only one bot"):
+        with pytest.raises(JournalUnavailableError, match=rf"held by pid {os.getpid()} on .*; only one bot"):
             await SqliteJournal(path).__aenter__()
 
 
@@ -137,6 +138,22 @@ async def test_a_journal_that_cannot_be_written_stops_the_caller(tmp_path: Path)
         other.close()
         with pytest.raises(JournalError, match="cannot write the journal"):
             await journal.append(ID, opened())
+
+
+async def test_a_disk_that_is_full_is_not_a_damaged_journal(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for it: SQLite and the system say the same at the same places."""
+    path = tmp_path / "journal.sqlite"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with SqliteJournal(path) as journal:
+        await journal.append(ID, opened())
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name(f"{path.name}-wal").stat().st_size, hard))
+            with pytest.raises(JournalUnavailableError, match="cannot write the journal"):
+                await journal.append(ID, opened())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        await journal.append(ID, e.Held(at=NOW, why="there is room again"))
+        assert [opened(), e.Held(at=NOW, why="there is room again")] == list((await journal.read())[ID].entries)
 
 
 PAUSED = Paused(at=NOW, door=Door.TERMINAL, actor=Actor(via="cli", user="root"), reason="maintenance")

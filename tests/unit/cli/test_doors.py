@@ -1,5 +1,6 @@
 """Who may read and pause what, and before the first start: one clear line, and files that the service can use."""
 
+import fcntl
 import os
 import sqlite3
 import subprocess
@@ -31,10 +32,10 @@ def config(tmp_path: Path) -> Path:
     return written
 
 
-def imsbot(config: Path, *words: str, ordinary: bool = False) -> tuple[int, str]:
+def imsbot(config: Path, *words: str, ordinary: bool = False, under: tuple[str, ...] = ()) -> tuple[int, str]:
     """`ordinary`: without what lets root read everybody's files. Another user might not reach our Python."""
     ended = subprocess.run(
-        [*(ORDINARY if ordinary else ()), sys.executable, "-m", "bot", *words, "--config", str(config)],
+        [*(ORDINARY if ordinary else under), sys.executable, "-m", "bot", *words, "--config", str(config)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -115,6 +116,36 @@ def test_a_journal_that_is_shut_is_not_damaged(config: Path) -> None:
     os.chown(state / "journal.sqlite", OTHER, OTHER)
     told = f"imsbot: {state}/journal.sqlite may be read by its owner and root only; use sudo\n"
     assert (2, told) == imsbot(config, "incidents", ordinary=True)
+
+
+def test_a_bot_that_finds_its_journal_held_may_be_started_again(config: Path) -> None:
+    """By the exit code: the service's unit keeps down what ends with 2."""
+    assert 0 == imsbot_paused(config)
+    with (config.parent / "state/journal.sqlite.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, told = imsbot(config, "run")
+    assert (1, True) == (code, "the journal is held by" in told), told
+
+
+@pytest.mark.parametrize("room", [16, 4096])
+def test_a_bot_without_room_for_its_journal_may_be_started_again(config: Path, room: int) -> None:
+    assert 0 == imsbot_paused(config)
+    code, told = imsbot(config, "run", under=("prlimit", f"--fsize={room}", "--"))
+    assert (1, True) == (code, "journal" in told), told
+    assert "backup" not in told, "it is not damaged"
+
+
+def test_a_bot_whose_journal_is_damaged_waits_for_a_person(config: Path) -> None:
+    (config.parent / "state").mkdir()
+    (config.parent / "state/journal.sqlite").write_bytes(b"no journal" * 1000)
+    code, told = imsbot(config, "run")
+    assert (2, True) == (code, "restore it from a backup" in told), told
+
+
+def imsbot_paused(config: Path) -> int:
+    """Makes the journal."""
+    (config.parent / "state").mkdir()
+    return imsbot(config, "pause")[0]
 
 
 def test_each_of_several_errors_is_a_line_of_the_program(config: Path) -> None:
