@@ -10,7 +10,8 @@ It needs root on Debian 12, no KVM, no container registry, and no internet but t
     claim                        one program at a time for each lab
     remains                      what of a lab is on the host, and taking it away
     daemon, host                 programs that outlive their starter; programs that are called to the end
-    admin                        the administrator's hand on the API server
+    admin, applying              the administrator's hand on the API server, with verbs and with manifests
+    installed, bot_image         the bot as a site installs it, and as an image
     story                        one story on a running lab: bot, Slack, mirror
     recording                    what the API server said in it, for `make test` to replay
     demo                         the demo's story, told on a lab (`make lab-demo`)

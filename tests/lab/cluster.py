@@ -55,6 +55,11 @@ class Lab:
         return self._kit.network.gateway
 
     @property
+    def base(self) -> Path:
+        """The Debian root under all workers; never to be written."""
+        return self._kit.base
+
+    @property
     def admin_kubeconfig(self) -> Path:
         return self.plane.admin_kubeconfig
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab import applying
 from tests.lab.claim import claimed
 from tests.lab.cluster import Lab, prepare_lab
 from tests.lab.node import Network
@@ -73,3 +74,9 @@ async def story(lab: Lab, tmp_path: Path, request: pytest.FixtureRequest) -> Asy
             record = recording(lab.admin_kubeconfig, Path(RECORD) / request.node.name)
             story.on_mark = (await stack.enter_async_context(record)).mark
         yield story
+
+
+@pytest.fixture
+async def server(running_lab: Lab) -> AsyncIterator[applying.Server]:
+    async with applying.server(running_lab.admin_kubeconfig) as server:
+        yield server

@@ -48,7 +48,7 @@ class Story:
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
         self.folder = folder
-        self.slack = SlackServer()
+        self.slack = SlackServer(address=lab.gateway)
         self.contents = lab_release(lab.shim)
         self.mirror = lab_mirror(folder / "mirror", lab.shim, lab.gateway)
         self.archive: Archive | None = None

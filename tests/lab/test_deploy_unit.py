@@ -1,12 +1,8 @@
-"""The unit of `deploy/` on a real systemd: the bot works under all of its restrictions, and people reach it.
-
-The host's packages serve for those that an administrator would install; the workers' Python is of the same minor.
-"""
+"""The unit of `deploy/` on a real systemd: the bot works under all of its restrictions, and people reach it."""
 
 from __future__ import annotations
 
-import shutil
-import sysconfig
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,21 +10,15 @@ import pytest
 import pytest_asyncio
 import yaml
 
-import bot
 from tests.deploy.manifests import DEPLOY
 from tests.lab.admin import until
+from tests.lab.installed import install_bot
 from tests.lab.node import Network, Worker
 from tests.lab.node.alone import lone_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_PACKAGES = "opt/imsbot/lib/python3.11/site-packages"
 _STARTED_S = 60
-_PROGRAM = """\
-#!/opt/imsbot/bin/python3
-from bot.__main__ import main
-main()
-"""
 _KUBECONFIG = {
     "apiVersion": "v1",
     "kind": "Config",
@@ -43,15 +33,7 @@ _KUBECONFIG = {
 async def machine(lone_folder: Path, network: Network) -> AsyncIterator[Worker]:
     """With the bot installed as the page says, and no cluster to reach."""
     async with lone_worker(lone_folder, network) as worker:
-        await worker.run("python3 -m venv --without-pip /opt/imsbot")
-        packages = worker.host_path(f"/{_PACKAGES}")
-        for source, target in (
-            (Path(sysconfig.get_path("purelib")), packages),
-            (Path(bot.__file__).parent, packages / "bot"),
-            (DEPLOY.parent / "rules", packages / "bot/_rules"),
-        ):
-            shutil.copytree(source, target, dirs_exist_ok=True, ignore=_not_needed)
-        write(worker, "/opt/imsbot/bin/imsbot", _PROGRAM, 0o755)
+        await asyncio.to_thread(install_bot, worker.root)
         await worker.run("useradd --system --home-dir /var/lib/imsbot --shell /usr/sbin/nologin imsbot")
         await worker.run("install -d -o imsbot -g imsbot -m 0700 /etc/imsbot/ssh /etc/imsbot/slack")
         await worker.run("ssh-keygen -q -t ed25519 -N '' -f /etc/imsbot/ssh/id_ed25519")
@@ -76,12 +58,6 @@ def write(worker: Worker, path: str, text: str, mode: int = 0o644) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     file.chmod(mode)
-
-
-def _not_needed(_: str, names: list[str]) -> list[str]:
-    """Large, and of tests only."""
-    unwanted = ("__pycache__", "kubernetes_validate", "playwright", "mypy", "ruff", "hypothesis", "__editable__")
-    return [name for name in names if name.startswith(unwanted)]
 
 
 async def state(worker: Worker) -> str:

@@ -47,6 +47,11 @@ class Worker:
         return self._cable.address
 
     @property
+    def pods(self) -> str:
+        """Its pods' addresses."""
+        return self._cable.pods
+
+    @property
     def ssh_address(self) -> str:
         return f"{self.address}:{_SSH_PORT}"
 

@@ -32,11 +32,15 @@ Seen = TypeVar("Seen")
 
 
 class SlackServer:
-    """A workspace behind a loopback port. Use as `async with SlackServer() as slack:` or by `start` and `stop`."""
+    """A workspace behind a port. Use as `async with SlackServer() as slack:` or by `start` and `stop`.
+
+    `address` is loopback's unless machines of a lab must reach it.
+    """
 
     def __init__(
         self,
         *,
+        address: str = "127.0.0.1",
         port: int = 0,
         people: Iterable[User] = PEOPLE,
         channels: Iterable[Channel] = CHANNELS,
@@ -53,14 +57,14 @@ class SlackServer:
         tokens = (Token(BOT_TOKEN, self.bot_scopes), Token(APP_TOKEN, {"connections:write"}))
         self.web_api = WebApi(self._methods(), tokens, RateLimits(limits), self.faults)
         self._interactivity = Interactivity(self.workspace, self.sockets)
-        self._port = port
+        self._address, self._port = address, port
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
         """Listen, and return the base URL for slack_sdk's clients. Raises OSError when the port is taken."""
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        await web.TCPSite(self._runner, self._address, self._port).start()
         self._port = self._runner.addresses[0][1]
         return self.base_url
 
@@ -78,7 +82,7 @@ class SlackServer:
 
     @property
     def page_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/"
+        return f"http://{self._address}:{self._port}/"
 
     @property
     def base_url(self) -> str:
