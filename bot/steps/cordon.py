@@ -14,6 +14,10 @@ from bot.steps.uncordon import Uncordon
 class Cordon(NodeStep, frozen=True, kw_only=True, tag="cordon"):
     verb: ClassVar[Verb] = Verb.CORDON
 
+    undoing: bool = False
+    """Around the restart of an undo, where anybody's cordon serves: a person who cordons a node that was repaired
+    badly must not keep the bad configuration there."""
+
     @property
     def title(self) -> str:
         return f"cordon {self.node}"
@@ -32,6 +36,8 @@ class Cordon(NodeStep, frozen=True, kw_only=True, tag="cordon"):
             return Fail(self.gone)
         if cordoned_by(node) == self.incident:
             return Done(f"{self.node} is cordoned by this incident")
+        if node.cordoned and self.undoing:
+            return Done(f"{self.node} is cordoned already, and stays so: that cordon is not ours")
         if node.cordoned:
             return Fail(f"{self.node} is cordoned already, and not by this incident")
         return failed(facts, "set-cordon") or Api(

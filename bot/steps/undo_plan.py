@@ -53,9 +53,9 @@ def undo_plan(plan: Plan, acted: Sequence[str], *, release: bool = False) -> tup
 def _around_restart(step: Step) -> Step | None:
     """What a plan has around its restart, for the one that the undo makes."""
     match step:
-        case Cordon() | Uncordon() | VerifyDaemonSets():
+        case Uncordon() | VerifyDaemonSets():
             return step
-        case Reconnect():
+        case Cordon() | Reconnect():
             return msgspec.structs.replace(step, undoing=True)
         case _:
             return None

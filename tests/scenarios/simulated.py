@@ -205,6 +205,8 @@ class SimulatedCluster:
     """IMS job id -> status of its record."""
     close_fails: Outcome | None = None
     forbids_rollout: bool = False
+    fails_again: bool = False
+    """The hanging pod meets the failure once more, however its node was repaired."""
     defects: int = 0
     """How many of the next reads meet one."""
     lose_answers: int = 0
@@ -239,6 +241,7 @@ class SimulatedCluster:
             rescued_jobs=tuple(j for j in self.jobs if ("ims", j.metadata.name) in reads.jobs),
             canary=self._canary_now(),
             canary_events=self._canary_events(),
+            rescued_events=self._failure() if self.fails_again else (),
         )
 
     def _find(self, uid: str) -> SimulatedNode | None:
@@ -266,6 +269,9 @@ class SimulatedCluster:
     def _canary_events(self) -> tuple[Event, ...]:
         if self.canary is None or self.canary_verdict != "same failure":
             return ()
+        return self._failure()
+
+    def _failure(self) -> tuple[Event, ...]:
         return (samples.event('no runtime for "kata-qemu" is configured', self.clock.now()),)
 
     async def apply(self, change: ClusterChange, *, dry_run: bool = False) -> Outcome:
