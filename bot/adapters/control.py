@@ -23,6 +23,9 @@ from bot.core.model import Actor
 MAX_LINE = 64 * 1024
 TIMEOUT_S = 30.0
 
+OF_INCIDENTS = {"approve", "deny", "abort"}
+"""Commands whose subject is an incident's id."""
+
 
 class NotRunningError(InputError):
     """No bot listens on that journal."""
@@ -148,8 +151,16 @@ async def ask(journal: Path, request: Request) -> Response:
         raise NotRunningError(f"no bot is running on {journal}; start it with `imsbot run`") from error
     except PermissionError as error:
         raise InputError(f"{path}: only the bot's own user and root may use it; use sudo") from error
+    except ConnectionError as error:
+        raise UnreachableError(_unanswered(request)) from error
     except TimeoutError as error:
         raise UnreachableError(f"{path}: the bot did not answer within {TIMEOUT_S:g} s") from error
     if not line:
-        raise UnreachableError(f"{path}: the bot closed the connection without an answer")
+        raise UnreachableError(_unanswered(request))
     return msgspec.json.decode(line, type=Response)
+
+
+def _unanswered(request: Request) -> str:
+    """It may have been taken before the bot ended: who asked has to look."""
+    look = f"show {request.subject}" if request.command in OF_INCIDENTS else "incidents"
+    return f"the bot ended before it answered; `imsbot {look}` says whether it was taken"

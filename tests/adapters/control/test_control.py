@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.control import Peer, Request, Response, ask, listen, socket_path
-from bot.core.errors import InputError, PermanentError
+from bot.core.errors import InputError, PermanentError, UnreachableError
 
 
 async def echo(request: Request, peer: Peer) -> Response:
@@ -82,3 +82,28 @@ async def test_a_line_without_end_does_not_take_the_socket_down(tmp_path: Path) 
         writer.write(b"x" * (1 << 20))
         assert (await ask(journal, Request("deny", "abcdefgh"))).ok
         writer.close()
+
+
+@pytest.mark.parametrize("reset", [True, False])
+@pytest.mark.parametrize(
+    ("request_", "look"),
+    [
+        (Request("approve", "abcdefgh"), "`imsbot show abcdefgh` says"),
+        (Request("repair", "ncn-w001"), "`imsbot incidents` says"),
+    ],
+)
+async def test_a_bot_that_ends_before_it_answers_is_no_fault_of_the_output(
+    tmp_path: Path, reset: bool, request_: Request, look: str
+) -> None:
+    """Killed with the request unread, the kernel resets the connection; else it only closes it."""
+    journal = tmp_path / "journal.sqlite"
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not reset:
+            await reader.readline()
+        writer.transport.abort()
+
+    async with await asyncio.start_unix_server(die, path=socket_path(journal)):
+        with pytest.raises(UnreachableError) as met:
+            await ask(journal, request_)
+    assert f"the bot ended before it answered; {look} whether it was taken" == str(met.value)
