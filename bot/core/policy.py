@@ -13,6 +13,7 @@ from bot.core.facts import Facts, NodeFacts
 from bot.core.kata import HANDLERS
 from bot.core.marks import cordoned_by
 from bot.core.model import Blocker, Family, Target, Verb
+from bot.core.names import rollback_unit
 from bot.core.objects import Node
 from bot.core.settings import Settings
 
@@ -46,6 +47,7 @@ def preflight(target: Target, facts: Facts, settings: Settings) -> Checked:
         *_identity(node, target, facts, settings),
         *claims_on(node, facts.cluster.pods_on_node),
         *_other_incident(node, facts),
+        *_other_rollback(node, facts, settings),
         *_cluster_state(node, facts),
         *_machine(facts.on_node),
         *_containerd(facts.on_node),
@@ -101,6 +103,20 @@ def _other_incident(node: Node, facts: Facts) -> Iterator[Blocker]:
     owner = cordoned_by(node)
     if owner not in (None, facts.incident):
         yield Blocker("foreign-cordon", f"{node.metadata.name}: our incident {owner} cordoned it")
+
+
+def _other_rollback(node: Node, facts: Facts, settings: Settings) -> Iterator[Blocker]:
+    """Whatever the node is like now, that timer takes it back: left by a release, or by a bot that is gone."""
+    name, within_s = node.metadata.name, settings.restart.rollback_s
+    for rollback in facts.on_node.ours.rollbacks:
+        if rollback.armed and rollback.incident != facts.incident:
+            timer = f"{rollback_unit(rollback.incident)}.timer"
+            yield Blocker(
+                "rollback",
+                f"{timer} is armed on {name} for our incident {rollback.incident}: within {within_s:g} s it puts "
+                f"the old configuration back and restarts containerd. Look again after that, or end it there "
+                f"with `systemctl stop {timer}`",
+            )
 
 
 def _cluster_state(node: Node, facts: Facts) -> Iterator[Blocker]:

@@ -1,13 +1,19 @@
 """People and the node's own way back, in the middle of a restart and of what undoes it."""
 
+from collections.abc import Callable
+
 from bot.core import entries as e
 from bot.core.action import SetCordon
+from bot.core.facts.ours import Rollback
 from bot.core.incident import Phase
-from bot.core.model import Result
+from bot.core.marks import HOLD
+from bot.core.model import Actor, Result
 from tests.scenarios.harness import Stage
 from tests.scenarios.test_repair import approved
 from tests.scenarios.virtual_time import run_virtually
 from tests.unit.steps import samples
+
+ROOT = Actor(via="cli", user="root")
 
 
 def test_a_person_s_cordon_is_in_no_undo_s_way_and_stays() -> None:
@@ -32,3 +38,39 @@ def test_a_person_s_cordon_is_in_no_undo_s_way_and_stays() -> None:
         assert [True, False] == [x.cordoned for x in stage.cluster.applied if isinstance(x, SetCordon)]
 
     run_virtually(scenario())
+
+
+def test_after_a_release_a_node_whose_way_back_is_armed_is_looked_at_again_later() -> None:
+    """Else it would be judged good by handlers that its timer takes away within minutes."""
+
+    async def scenario() -> None:
+        stage = Stage()
+        stage.journal.on_append = hold_at(stage, "restart")
+        async with stage.engine() as engine:
+            await approved(engine)
+            first = await engine.until_phase(Phase.HELD)
+            stage.node.annotations.pop(HOLD)
+            assert engine.commands.release(samples.NODE, ROOT)[0]
+            await engine.until_phase(Phase.CLOSED)
+            assert "kata-qemu" in stage.node.loaded
+
+            _, _, second = engine.commands.repair(samples.NODE, ROOT)
+            await engine.until(lambda: not engine.desk.find(second).open)
+            assert ["rollback"] == [b.check for b in engine.desk.find(second).diagnosis.blockers]
+
+            stage.node.rollback = Rollback(first.id, fired=True, armed=False)
+            stage.node.content = stage.node.loaded = samples.CONFIG
+            _, _, third = engine.commands.repair(samples.NODE, ROOT)
+            await engine.until(lambda: engine.desk.find(third).phase is Phase.ASKED)
+
+    run_virtually(scenario())
+
+
+def hold_at(stage: Stage, key: str) -> Callable[[int, e.Entry], None]:
+    """A person sets the hold while this command runs."""
+
+    def hold(_: int, entry: e.Entry) -> None:
+        if isinstance(entry, e.Intended) and entry.key == key:
+            stage.node.annotations[HOLD] = "network work"
+
+    return hold

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 from bot.core.facts import Facts
-from bot.core.model import Target, TargetKind, Verb
+from bot.core.facts.ours import Ours, Rollback
+from bot.core.model import Diagnosis, Target, TargetKind, Verb
 from bot.core.objects import Node
 from bot.core.policy import before_steps, preflight
 from bot.core.settings import Settings
+from bot.steps.planner import make_plan
 from tests.unit.steps import samples
 
 TARGET = Target(TargetKind.NODE, samples.NODE, samples.UID)
@@ -43,6 +45,25 @@ def test_a_foreign_cordon_blocks_and_our_own_does_not() -> None:
     assert checks(with_node(other)) == ["foreign-cordon"]
     own = samples.api_node(cordoned=True, annotations={mark: samples.INCIDENT})
     assert checks(with_node(own)) == []
+
+
+def test_a_rollback_of_another_incident_blocks_while_it_is_armed() -> None:
+    def left(incident: str, *, fired: bool = False, armed: bool = True) -> Facts:
+        return samples.facts(replace(samples.node_facts(), ours=Ours((Rollback(incident, fired, armed),), ())))
+
+    assert checks(left("held1")) == ["rollback"]
+    (blocker,) = preflight(TARGET, left("held1"), samples.settings()).blockers
+    assert "imsbot-rollback-held1.timer is armed" in blocker.why
+    assert "within 180 s" in blocker.why
+    assert checks(left(samples.INCIDENT)) == []
+    assert checks(left("held1", fired=True, armed=False)) == checks(left("held1", armed=False)) == []
+
+
+def test_a_node_is_not_judged_good_while_its_way_back_is_armed() -> None:
+    node = replace(samples.node_facts(), ours=Ours((Rollback("held1", fired=False, armed=True),), ()))
+    found = make_plan(samples.situation(node))
+    assert isinstance(found, Diagnosis)
+    assert ["rollback"] == [b.check for b in found.blockers]
 
 
 def test_other_runtimes_handlers_and_owners_block() -> None:
