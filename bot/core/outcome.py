@@ -1,11 +1,11 @@
-"""How an open incident closes: which result it is, and the sentence that people read first."""
+"""How an open incident closes or is held: which result it is, and the sentence that people read first."""
 
 from datetime import datetime
 
-from bot.core.action import Verdict
-from bot.core.entries import Closed
+from bot.core.action import OutcomeKind, Verdict
+from bot.core.entries import Closed, Held
 from bot.core.fate import Fate, JobFate, owners_part
-from bot.core.incident import Incident, Phase
+from bot.core.incident import Incident, Phase, StepState
 from bot.core.model import Result, Verb
 from bot.core.names import rollback_unit
 
@@ -23,6 +23,12 @@ def closing(incident: Incident, now: datetime, evidence: str = "") -> Closed:
     """The last entry of an incident in whatever phase it is. `evidence` is why there is nothing to do."""
     result, why = _result(incident, evidence)
     return Closed(at=now, result=result, why=why)
+
+
+def holding(incident: Incident, now: datetime, why: str) -> Held:
+    """The entry that holds an incident. Whoever takes the node over must know what it still does by itself."""
+    armed = _armed(incident)
+    return Held(at=now, why=f"{_sentence(why)}{armed}" if armed else why)
 
 
 def _result(i: Incident, evidence: str) -> tuple[Result, str]:
@@ -62,14 +68,28 @@ def _restored(i: Incident) -> str:
 
 
 def _armed(i: Incident) -> str:
-    """A release through the API alone leaves the node's own way back to the node."""
-    at = {act.key: act.at for step in (*i.steps, *i.undo) for act in step.acts}
-    if "arm" not in at or "disarm" in at:
+    """A hold in the middle of a restart, and a release through the API alone, leave the node's own way back to it.
+
+    A step that restarts containerd is done only without one; while it is not, a disarming whose end is not known
+    may not have begun.
+    """
+    armed_at = None
+    for step in (*i.steps, *i.undo):
+        if step.planned.verb is Verb.RESTART and step.state is StepState.DONE:
+            armed_at = None
+            continue
+        outcomes = dict(step.outcomes)
+        for act in step.acts:
+            if act.key == "arm":
+                armed_at = act.at
+            elif act.key == "disarm" and (end := outcomes.get(act.seq)) and end.kind is OutcomeKind.OK:
+                armed_at = None
+    if armed_at is None:
         return ""
     stop = f"`systemctl stop {rollback_unit(i.id)}.timer` on the node prevents it"
     return (
-        f" The node's own way back was armed at {at['arm']:%H:%M:%S} UTC and never disarmed: minutes after that "
-        f"it puts the old configuration back and restarts containerd; {stop}."
+        f" The node's own way back was armed at {armed_at:%H:%M:%S} UTC and is not known to be disarmed: minutes "
+        f"after that it puts the old configuration back and restarts containerd; {stop}."
     )
 
 

@@ -18,7 +18,7 @@ from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import Hop, advance, decide, reminder_at
 from bot.core.messages import NOT_BEGUN, Message, counts
 from bot.core.model import Actor, Diagnosis, Family, IncidentId, Plan, Target
-from bot.core.outcome import closing
+from bot.core.outcome import closing, holding
 from bot.core.plan import what_changed
 from bot.engine.look import Conclusion
 from bot.engine.parts import Parts
@@ -283,7 +283,7 @@ class Worker:
         await self.record(e.UndoPlanned(at=self.now(), steps=tuple(s.planned() for s in steps), release=True))
 
     async def hold(self, why: str) -> None:
-        await self.record(e.Held(at=self.now(), why=why))
+        await self.record(holding(self.incident, self.now(), why))
         await self._telling.deliver_last()
 
     async def close(self, *, evidence: str = "") -> None:
