@@ -40,6 +40,7 @@ def open_outlook(
         settings,
         Sources(
             incidents=desk.incidents,
+            unreadable=lambda: len(desk.unreadable),
             watches=feed.progress,
             dropped=intake.dropped.items,
             ssh_failures=nodes.failures.items,

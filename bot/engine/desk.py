@@ -6,7 +6,6 @@ clicks cannot both be first. Storms and quiet rules block entry only; a worker t
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -18,6 +17,7 @@ from bot.core.incident import Incident, Phase
 from bot.core.lifecycle import fold
 from bot.core.model import Actor, IncidentId, Sighting, Target, TargetKind
 from bot.core.quiet import named_before, quiet_of
+from bot.core.recall import recall
 from bot.engine.echoes import Echoes
 from bot.engine.gate import Gate
 from bot.engine.incident_ids import new_incident_id
@@ -39,6 +39,7 @@ class Desk:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._closed: dict[IncidentId, Incident] = {}
+        self.unreadable: Mapping[IncidentId, str] = {}
         self._workers: dict[IncidentId, Worker] = {}
         self._tasks: dict[IncidentId, asyncio.Task[None]] = {}
         self._gate = Gate(parts)
@@ -50,13 +51,11 @@ class Desk:
 
     async def resume(self) -> None:
         """Read the journal and go on with every open incident at its hop. Raises JournalError."""
-        for incident_id, history in (await self._parts.journal.read()).items():
-            if not history.entries:
-                log.error("incident not readable", incident=incident_id, why=history.unknown)
-                continue
-            incident = fold(incident_id, history.entries)
-            if history.unknown:
-                incident = replace(incident, phase=Phase.HELD, held=history.unknown)
+        recalled = recall(await self._parts.journal.read())
+        self.unreadable = recalled.unreadable
+        for incident_id, why in self.unreadable.items():
+            log.error("incident not readable", incident=incident_id, why=why)
+        for incident_id, incident in recalled.incidents.items():
             if incident.open:
                 self._gate.recall(incident)
                 self._parts.fleet.recall(incident)

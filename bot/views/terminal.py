@@ -80,6 +80,13 @@ def halt_line(halt: Halt) -> Text:
     return Text(f"The bot is {halt_text(halt)} (since {moment(halt.at)}; what ends it: {way_out(halt)})", "bold")
 
 
+def unreadable_text(incident: str, why: str) -> str:
+    return (
+        f"Incident {incident} cannot be read: {why}. The bot leaves it and its node alone; "
+        "run the version of the program that wrote it"
+    )
+
+
 def incident_text(i: Incident) -> Text:
     """One incident, whole."""
     lines = [Text(f"Incident {i.id}: {state_of(i)}", "bold"), *_facts(i)]

@@ -74,6 +74,8 @@ class MemoryJournal:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     paused: list[PauseRecord] = field(default_factory=list)
     swept: list[SweepRecord] = field(default_factory=list)
+    unknown: dict[IncidentId, str] = field(default_factory=dict)
+    """Of these the last record is of another version."""
     on_append: Callable[[int, e.Entry], None] = lambda number, entry: None
     """Called with each entry as soon as it is written."""
 
@@ -126,7 +128,8 @@ class MemoryJournal:
         return type(self.writing).__name__ == entry
 
     async def read(self) -> Mapping[IncidentId, History]:
-        return {key: History(tuple(value)) for key, value in self.written.items()}
+        found = {key: History(tuple(value), self.unknown.get(key, "")) for key, value in self.written.items()}
+        return found | {key: History((), why) for key, why in self.unknown.items() if key not in found}
 
 
 @dataclass

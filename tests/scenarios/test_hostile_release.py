@@ -268,3 +268,31 @@ def test_a_release_that_the_program_cannot_carry_out_is_told_once() -> None:
             assert 13 == len(stage.journal.written[incident]), "release, held, card"
 
     run_virtually(scenario())
+
+
+def test_an_incident_of_which_nothing_is_known_is_kept_for_people_and_stops_nobody_else() -> None:
+    async def scenario() -> None:
+        stage, lost = Stage(), IncidentId("lost2222")
+        stage.journal.unknown[lost] = "record 1 of the journal is not known to this program (format 2)"
+        async with stage.engine() as engine:
+            assert stage.journal.unknown == engine.desk.unreadable
+            assert engine.sight() is not None
+            assert TARGET == engine.only.target
+
+    run_virtually(scenario())
+
+
+def test_an_incident_whose_last_record_is_not_known_is_held_and_gives_nothing_back_by_itself() -> None:
+    """Also when a person had asked for that before: what came of it is what is not known."""
+
+    async def scenario() -> None:
+        stage = Stage()
+        incident = held_by_another_version(stage, Verb.INSTALL)
+        stage.journal.written[incident].append(e.ReleaseAsked(at=stage.clock.now(), actor=ROOT))
+        stage.journal.unknown[incident] = "record 12 of the journal is not known to this program (format 2)"
+        async with stage.engine() as engine:
+            await asyncio.sleep(3600)
+            assert (Phase.HELD, True) == (engine.only.phase, stage.node.cordoned)
+            assert stage.journal.unknown[incident] == stage.cards.last[incident].held
+
+    run_virtually(scenario())

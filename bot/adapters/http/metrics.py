@@ -46,6 +46,8 @@ class Sources:
     """Where the numbers come from; each is asked at every scrape and answers at once, from memory."""
 
     incidents: Callable[[], Sequence[Incident]]
+    unreadable: Callable[[], int]
+    """How many the journal has beside them: they stand as held ones do, and a person has to look."""
     watches: Callable[[], Sequence[Progress]]
     dropped: Counts
     ssh_failures: Counts
@@ -87,6 +89,7 @@ class Metrics(Collector):
         yield _opened(incidents)
         yield _closed(incidents)
         phases = Counter(incident.phase for incident in incidents)
+        phases[Phase.HELD] += self._sources.unreadable()
         yield _open(phases)
         yield _gauge("imsbot_approvals_open", "Questions that wait for an answer.", phases[Phase.ASKED])
         yield _durations(incidents)

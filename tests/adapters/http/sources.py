@@ -21,6 +21,7 @@ def sources(**changes: object) -> Sources:
     watch = Progress(name="watch pods in namespace ims", active_at=70.0, lines=12, lists=2, undecodable=1)
     usual: dict[str, object] = {
         "incidents": lambda: list(stories.stories().values()),
+        "unreadable": lambda: 0,
         "watches": lambda: (watch,),
         "dropped": lambda: [("unrelated", 7), ("contradicted", 0), ("unconfirmed", 2)],
         "ssh_failures": no_failures().items,

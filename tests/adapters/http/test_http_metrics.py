@@ -56,6 +56,11 @@ def test_open_incidents_are_counted_by_where_they_stand() -> None:
     assert 2 == found.get_sample_value("imsbot_approvals_open")
 
 
+def test_incidents_that_cannot_be_read_need_a_person_as_held_ones_do() -> None:
+    found = build_registry(sources(incidents=lambda: [s.story()], unreadable=lambda: 2))
+    assert 2 == found.get_sample_value("imsbot_incidents_open", {"phase": "held"})
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_ending_of_every_family_is_there_before_it_happens(family: str) -> None:
     found = registry()
