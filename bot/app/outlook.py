@@ -45,6 +45,7 @@ def open_outlook(
             dropped=intake.dropped.items,
             ssh_failures=nodes.failures.items,
             ready=_ready(feed, slack),
+            sweeps_begun_at=lambda: sweeps.memory.begun_at,
             last_sweep=lambda: sweeps.memory.last,
             halted=lambda: brake.halt is not None,
             defects=lambda: DEFECTS.met,

@@ -76,6 +76,8 @@ class Memory:
     """The fold of the records."""
 
     expected: frozenset[str] = frozenset()
+    begun_at: datetime | None = None
+    """The first record's moment: from here on there should be sweeps."""
     since: datetime | None = None
     """Up to here the schedule was served."""
     running: Begun | None = None
@@ -91,6 +93,7 @@ def fold(records: Iterable[SweepRecord]) -> Memory:
 
 
 def advance(memory: Memory, record: SweepRecord) -> Memory:
+    memory = replace(memory, begun_at=memory.begun_at or record.at)
     match record:
         case Scheduled(at=at):
             return replace(memory, since=at)

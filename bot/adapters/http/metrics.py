@@ -8,6 +8,7 @@ start with 0, because an alert on a rate never sees the first increase of a seri
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from typing import Final
 
@@ -52,6 +53,8 @@ class Sources:
     dropped: Counts
     ssh_failures: Counts
     ready: Readiness
+    sweeps_begun_at: Callable[[], datetime | None]
+    """From when on there should have been sweeps."""
     last_sweep: Callable[[], Ended | None]
     halted: Callable[[], bool]
     """Whether the bot is paused, or cannot know that it is not: no new command starts."""
@@ -98,6 +101,10 @@ class Metrics(Collector):
         )
         yield CounterMetricFamily("imsbot_defects", "Errors of the bot's own.", self._sources.defects())
         yield _gauge("imsbot_paused", "Whether new commands are kept from starting.", self._sources.halted())
+        if (begun_at := self._sources.sweeps_begun_at()) is not None:
+            yield _gauge(
+                "imsbot_sweep_scheduled_timestamp_seconds", "Since when there are sweeps.", begun_at.timestamp()
+            )
         if (swept := self._sources.last_sweep()) is not None:
             yield from _sweep(swept)
 

@@ -26,6 +26,7 @@ def sources(**changes: object) -> Sources:
         "dropped": lambda: [("unrelated", 7), ("contradicted", 0), ("unconfirmed", 2)],
         "ssh_failures": no_failures().items,
         "ready": {"watch": lambda: None, "slack": lambda: None},
+        "sweeps_begun_at": lambda: datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
         "last_sweep": lambda: SWEPT,
         "halted": lambda: False,
         "defects": lambda: 0,

@@ -134,3 +134,8 @@ def test_the_last_sweep_is_absent_until_there_was_one() -> None:
     name = "imsbot_sweep_last_success_timestamp_seconds"
     assert SWEPT.at.timestamp() == build_registry(sources()).get_sample_value(name)
     assert None is build_registry(sources(last_sweep=lambda: None)).get_sample_value(name)
+
+
+def test_a_bot_that_never_swept_says_since_when_it_should_have() -> None:
+    found = build_registry(sources(sweeps_begun_at=lambda: SWEPT.at, last_sweep=lambda: None))
+    assert SWEPT.at.timestamp() == found.get_sample_value("imsbot_sweep_scheduled_timestamp_seconds")

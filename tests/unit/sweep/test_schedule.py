@@ -24,6 +24,12 @@ def served(until: datetime) -> s.Memory:
     return s.fold([begun, s.Ended(at=until + MINUTE, sweep="sweep-1", rows=(), fine=1)])
 
 
+def test_sweeps_that_begin_and_never_end_do_not_hide_since_when_there_should_be_one() -> None:
+    begun = [s.Begun(at=DUE + days * timedelta(days=1), sweep="sweep-1", nodes=()) for days in range(3)]
+    memory = s.fold([s.Scheduled(at=DUE - HOUR), *begun])
+    assert (DUE - HOUR, begun[-1].at, None) == (memory.begun_at, memory.since, memory.last)
+
+
 @pytest.mark.parametrize(
     ("since", "now", "expected"),
     [
