@@ -1,10 +1,11 @@
 """Prove the node with a pod of the RuntimeClass, pinned to it: past scheduler and cordon, to the kubelet.
 
-Three verdicts (design.md 4.1, hop 8). Only the *same* Kata failure on that node disproves the repair; an
+Three verdicts (design.md 4.1, hop 8). Only a Kata failure of that node's own disproves the repair (`refusal`); an
 image that does not come, a policy, a quota or no room say nothing about it. The pod reports its kernel by
 its termination message: a Kata guest has another one than its host.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -12,6 +13,8 @@ from bot.core.action import Action, Api, CreateCanary, DeleteCanary, Done, Fail,
 from bot.core.facts import Facts
 from bot.core.model import Family, Verb
 from bot.core.objects import Event, Pod, TerminatedState
+from bot.core.pods import has_sandbox
+from bot.steps.refusal import MISSING, UNFIT
 from bot.steps.step import Step, failed, succeeded, words
 
 
@@ -31,7 +34,7 @@ class VerifyCanary(Step, frozen=True, kw_only=True, tag="verify-canary"):
     cpu: str
     memory: str
     families: tuple[Family, ...]
-    """What counts as the same failure."""
+    """What was seen: the same failure."""
     timeout_s: float
     same_kernel_ok: bool
     """The site waived the check of the guest's kernel."""
@@ -86,17 +89,33 @@ class VerifyCanary(Step, frozen=True, kw_only=True, tag="verify-canary"):
         ended = _ended(pod)
         if ended is not None:
             return self._judge_kernel(ended)
-        if pod.status.phase == "Failed":
+        until = facts.began + timedelta(seconds=self.timeout_s)
+        failed, late = pod.status.phase == "Failed", facts.now >= until
+        refused = self._refused(pod, facts, over=failed or late)
+        if refused is not None:
+            return refused
+        if failed:
             return _doubt(
                 f"the canary pod was rejected: {pod.status.reason or ''} {pod.status.message or ''}".strip()
             )
-        seen = newest_failure(facts, facts.cluster.canary_events, self.families)
-        if seen is not None:
-            return Fail(f"the same failure again on {self.node}: {seen.message}", Verdict.DISPROVEN)
-        until = facts.began + timedelta(seconds=self.timeout_s)
-        if facts.now >= until:
+        if late:
             return _doubt(f"the canary pod did not finish within {self.timeout_s:g} s ({_state(pod, facts)})")
         return Wait(until, f"the canary pod is {_state(pod, facts)}")
+
+    def _refused(self, pod: Pod, facts: Facts, *, over: bool) -> Fail | None:
+        """Its sandbox does not start, and why speaks against the node; `over`: the kubelet will not try again.
+
+        The pod may be over before we look at it: its own deadline passes also while the bot is down.
+        """
+        if has_sandbox(pod):
+            return None
+        against = {*self.families, *(UNFIT if over else MISSING)}
+        seen = newest_failure(facts, facts.cluster.canary_events, against)
+        if seen is None:
+            return None
+        same = facts.classify(seen) in self.families
+        what = f"the same failure again on {self.node}" if same else f"Kata does not run on {self.node}"
+        return Fail(f"{what}: {seen.message}", Verdict.DISPROVEN)
 
     def _judge_kernel(self, ended: TerminatedState) -> Action:
         guest = (ended.message or "").strip()
@@ -146,7 +165,7 @@ class CleanUpCanary(Step, frozen=True, kw_only=True, tag="verify-cleanup"):
         return failed(facts, "delete-canary") or Api(DeleteCanary(self.namespace, self.pod), self.title)
 
 
-def newest_failure(facts: Facts, events: tuple[Event, ...], families: tuple[Family, ...]) -> Event | None:
+def newest_failure(facts: Facts, events: tuple[Event, ...], families: Collection[Family]) -> Event | None:
     """The newest Event since the step began that the rules call one of `families`."""
     same = [e for e in events if e.at >= facts.began.replace(microsecond=0) and facts.classify(e) in families]
     return max(same, key=lambda event: event.at, default=None)

@@ -1,7 +1,7 @@
 """See that the hanging jobs run: the proof that counts, after the node takes pods again.
 
 The kubelet retries a sandbox for ever, so a pod that hung starts by itself (kata-failures.md 1); it is
-never deleted. Then the same failure has to stay away for the quiet window.
+never deleted. Then the same failure has to stay away for the quiet window. Another one is another incident's.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """Start a Kata sandbox on the node itself with crictl: no label, no scheduler, no image of the site needed.
 
-It is a rehearsal for the canary, cheaper and closer to the cause. Only the same Kata failure stops the
-plan; a missing CNI or pause image says nothing about Kata, and the canary decides.
+It is a rehearsal for the canary, cheaper and closer to the cause. Only a Kata failure stops the plan (`refusal`),
+and at once: the label comes next, which would show the node to the scheduler, and nobody tries again. A missing
+CNI or pause image says nothing about Kata, and the canary decides.
 """
 
 import re
@@ -15,6 +16,7 @@ from bot.core.facts.runtime import SOCKET
 from bot.core.model import Family, Verb
 from bot.core.objects import Event, EventSource, Meta, ObjectReference
 from bot.steps.program import run
+from bot.steps.refusal import UNFIT
 from bot.steps.step import Step, words
 
 _TIMEOUT_S = 60
@@ -35,6 +37,7 @@ class VerifySandbox(Step, frozen=True, kw_only=True, tag="verify-sandbox"):
     handler: str
     incident: str
     families: tuple[Family, ...]
+    """What was seen: the same failure."""
 
     @property
     def title(self) -> str:
@@ -67,8 +70,11 @@ class VerifySandbox(Step, frozen=True, kw_only=True, tag="verify-sandbox"):
             return Done(f"a sandbox with {self.handler} started and was removed")
         said = _refusal(outcome.output)
         shown = words(msgspec.structs.replace(outcome, output=" ".join(said.split())))
-        if facts.classify(_as_event(said)) in self.families:
+        family = facts.classify(_as_event(said))
+        if family in self.families:
             return Fail(f"the same failure in a test sandbox: {shown}", Verdict.DISPROVEN)
+        if family in UNFIT:
+            return Fail(f"Kata does not run in a test sandbox: {shown}", Verdict.DISPROVEN)
         return Done(f"the test sandbox says nothing about Kata: {shown}")
 
 

@@ -180,6 +180,8 @@ class SimulatedCluster:
     nodes: Sequence[SimulatedNode]
     canary: Pod | None = None
     canary_verdict: str = "works"
+    kubelet_says: str = 'no runtime for "kata-qemu" is configured'
+    """Of a sandbox that is refused."""
     pod_name: str = "cray-ims-1-create-abcde"
     cordons: int = 0
     """The most nodes that were cordoned at once."""
@@ -272,7 +274,7 @@ class SimulatedCluster:
         return self._failure()
 
     def _failure(self) -> tuple[Event, ...]:
-        return (samples.event('no runtime for "kata-qemu" is configured', self.clock.now()),)
+        return (samples.event(self.kubelet_says, self.clock.now()),)
 
     async def apply(self, change: ClusterChange, *, dry_run: bool = False) -> Outcome:
         if self.down:

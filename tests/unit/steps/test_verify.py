@@ -1,11 +1,13 @@
-"""Three verdicts: only the same Kata failure on that node disproves a repair."""
+"""Three verdicts: only a Kata failure of that node's own disproves a repair."""
 
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
+from bot.adapters.rules_files import load_rules
 from bot.core.action import (
     Action,
     Api,
@@ -18,23 +20,28 @@ from bot.core.action import (
     Verdict,
     Wait,
 )
+from bot.core.classify import classify
 from bot.core.fate import Fate, JobFate
 from bot.core.model import Family
 from bot.core.objects import (
     Condition,
     ContainerState,
     ContainerStatus,
+    Event,
     Job,
     JobStatus,
     Meta,
+    ObjectReference,
     Pod,
     RunningState,
     TerminatedState,
 )
+from bot.steps.refusal import MISSING, UNFIT
 from bot.steps.verify_canary import CleanUpCanary, VerifyCanary
 from bot.steps.verify_rescued import VerifyRescued
 from tests.unit.steps import samples
 
+RULES = load_rules()
 FAMILIES = (Family.HANDLER_NOT_CONFIGURED,)
 SAME = 'Failed to create pod sandbox: no runtime for "kata-qemu" is configured'
 CANARY = VerifyCanary(
@@ -97,6 +104,64 @@ def test_the_same_failure_disproves_at_once() -> None:
     action = ask(CANARY, canary=canary(), canary_events=(samples.event(SAME, later(3)),))
     assert isinstance(action, Fail)
     assert action.verdict is Verdict.DISPROVEN
+
+
+def ask_by_rules(events: tuple[Event, ...], pod: Pod | None = None, after_s: float = 5) -> Action:
+    """With the real rules, of a repair for which nothing was seen."""
+    step = msgspec.structs.replace(CANARY, families=())
+    cluster = samples.cluster(canary=pod or canary(), canary_events=events)
+    return step.next(samples.facts(cluster=cluster, now=later(after_s), classify=by_rules))
+
+
+def by_rules(event: Event) -> Family:
+    return classify(event, RULES).family
+
+
+def said(family: Family) -> Event:
+    """The first words that the rules give as an example of it."""
+    rule = RULES.of(family)
+    assert rule is not None
+    example = next(each for each in rule.examples if each.kind == "Pod")
+    about = ObjectReference(kind="Pod")
+    meta = Meta(creation_timestamp=later(3))
+    return Event(meta, about, reason=example.reason, message=example.message, type="Warning")
+
+
+@pytest.mark.parametrize("family", sorted(MISSING))
+def test_a_part_that_is_missing_on_the_node_disproves_whatever_was_seen_before(family: Family) -> None:
+    action = ask_by_rules((said(family),))
+    assert isinstance(action, Fail)
+    assert Verdict.DISPROVEN is action.verdict
+    assert action.why.startswith(f"Kata does not run on {samples.NODE}: Failed to create pod sandbox")
+
+
+@pytest.mark.parametrize("family", sorted(UNFIT - MISSING))
+def test_what_another_try_may_overcome_disproves_at_the_end_of_its_time(family: Family) -> None:
+    assert isinstance(ask_by_rules((said(family),)), Wait)
+    action = ask_by_rules((said(family),), after_s=181)
+    assert isinstance(action, Fail)
+    assert Verdict.DISPROVEN is action.verdict
+
+
+@pytest.mark.parametrize("family", sorted(set(Family) - UNFIT - {Family.UNRELATED, Family.UNSCHEDULABLE_LABEL}))
+def test_what_is_not_the_node_s_own_or_not_known_is_inconclusive(family: Family) -> None:
+    about_pods = [x for x in RULES.of(family).examples if x.kind == "Pod"]  # type: ignore[union-attr]
+    if about_pods:
+        assert Verdict.INCONCLUSIVE is ask_by_rules((said(family),), after_s=181).verdict  # type: ignore[union-attr]
+
+
+def test_a_pod_that_ran_out_of_time_while_nobody_looked_is_judged_by_what_the_kubelet_said() -> None:
+    over = canary("Failed", reason="DeadlineExceeded", message="Pod was active on the node longer than allowed")
+    assert Verdict.INCONCLUSIVE is ask_by_rules((), over).verdict  # type: ignore[union-attr]
+    assert Verdict.DISPROVEN is ask_by_rules((said(Family.GUEST_FAILURE),), over).verdict  # type: ignore[union-attr]
+
+
+def test_a_refusal_of_before_the_sandbox_started_is_overcome() -> None:
+    there = (Condition(type="PodReadyToStartContainers", status="True"),)
+    pulling = canary(conditions=there)
+    assert isinstance(ask_by_rules((said(Family.SHIM_MISSING),), pulling), Wait)
+    late = ask_by_rules((said(Family.SHIM_MISSING),), pulling, after_s=181)
+    assert Verdict.INCONCLUSIVE is late.verdict  # type: ignore[union-attr]
 
 
 def test_another_failure_waits_and_then_says_nothing_about_kata() -> None:

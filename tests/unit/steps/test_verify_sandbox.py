@@ -105,6 +105,14 @@ def test_the_same_failure_stops_the_plan_however_crictl_prints_it(
     assert action.why.startswith("the same failure in a test sandbox: rpc error: code = "), action.why
 
 
+@pytest.mark.parametrize("cause", REFUSED)
+def test_a_part_that_is_missing_stops_the_plan_whatever_was_seen_before(cause: str) -> None:
+    action = ask(Outcome(OutcomeKind.FAILED, 1, piped(REFUSED[cause][0])), (Family.UNSCHEDULABLE_LABEL,))
+    assert isinstance(action, Fail), action
+    assert Verdict.DISPROVEN is action.verdict
+    assert action.why.startswith("Kata does not run in a test sandbox: rpc error: code = "), action.why
+
+
 @pytest.mark.parametrize("printed", PRINTED)
 @pytest.mark.parametrize("words", UNLIKE_KATA)
 def test_what_another_part_refuses_leaves_the_verdict_to_the_canary(
