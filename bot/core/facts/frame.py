@@ -3,7 +3,9 @@
 Each fact is a shell function that prints what it found. The script runs them one after the other, each with
 its own cap, and frames what they print in base64, so that no output can be mistaken for another's and a cut
 is noticed: a fact's exit code is the last line *inside* its frame and is lost when the frame is cut, and
-the last line of all is `end`. No temporary files, because a full disk is one of the things to be found out.
+the last line of all is `end`. A mark comes before the first, because sshd's bash reads root's ~/.bashrc for
+a command as well, and that may print a greeting. No temporary files, because a full disk is one of the
+things to be found out.
 
 Only a POSIX sh, sed and coreutils are asked for: whether anything else is there is itself a fact.
 """
@@ -21,6 +23,11 @@ CAP_BYTES = 384 * 1024
 
 ERR_BYTES = 2048
 
+GREETING_BYTES = 64 * 1024
+"""What a shell's profile may print before us; more is no greeting but a fault that somebody should hear of."""
+
+_BEGIN = "imsbot-facts"
+
 _PRELUDE = """\
 LC_ALL=C
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -28,6 +35,7 @@ export LC_ALL PATH
 unset CDPATH ENV
 cd / || exit 1
 exec 3>&1
+printf '\\n%s\\n' @BEGIN@
 fact() {
   printf '%s\\n' "$1"
   err=$( { out=$( { "fact_$1" </dev/null; printf '\\n%s' "$?"; } | head -c @CAP@ | base64 -w0 )
@@ -104,7 +112,7 @@ def render_script(variables: Mapping[str, str], preparation: str, functions: Ite
     `functions` are (fact, body); `variables` are quoted here and readable in every body, as is what `preparation`
     (shell text) sets.
     """
-    prelude = _PRELUDE.replace("@CAP@", str(CAP_BYTES)).replace("@ERR@", str(ERR_BYTES))
+    prelude = _PRELUDE.replace("@BEGIN@", _BEGIN).replace("@CAP@", str(CAP_BYTES)).replace("@ERR@", str(ERR_BYTES))
     assigned = "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
     bodies = list(functions)
     defined = "".join(f"fact_{name}() {{\n{body.strip()}\n}}\n" for name, body in bodies)
@@ -114,8 +122,15 @@ def render_script(variables: Mapping[str, str], preparation: str, functions: Ite
 
 def parse_frames(raw: bytes) -> Mapping[str, Output]:
     """Raises UnknownFactError when the output was cut or is not ours."""
-    lines = raw.decode("ascii", errors="replace").splitlines()
-    if not lines or lines[-1] != "end" or len(lines) % 3 != 1:
+    # No frame can hold the mark, so its last place is ours, whatever was printed before.
+    greeting, mark, ours = raw.rpartition(f"\n{_BEGIN}\n".encode())
+    if len(greeting) > GREETING_BYTES:
+        raise UnknownFactError(
+            f"root's shell on the node printed {len(greeting)} bytes before the facts: "
+            "let its profile (~/.bashrc, /etc/bash.bashrc) print nothing where no terminal is"
+        )
+    lines = ours.decode("ascii", errors="replace").splitlines()
+    if not mark or not lines or lines[-1] != "end" or len(lines) % 3 != 1:
         shown = " ".join(raw.decode(errors="replace").split())[-200:]
         raise UnknownFactError(f"the facts of the node came back incomplete; they end with: {shown!r}")
     frames = [_frame(*lines[i : i + 3]) for i in range(0, len(lines) - 1, 3)]

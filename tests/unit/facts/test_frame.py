@@ -47,6 +47,27 @@ def test_an_exec_that_ended_early_is_unknown() -> None:
         parse_frames(b"bash: connection reset\n")
 
 
+GREETINGS = (
+    b"Welcome to ncn-w001\n",
+    b"no line end",
+    b"first\n3\n\nend\n",
+    b"\x1b]0;caf\xe9\x07\x0c\n",
+    b"\nimsbot-facts\nend\n",
+)
+
+
+@pytest.mark.parametrize("greeting", GREETINGS)
+def test_what_a_profile_prints_before_the_facts_is_dropped(greeting: bytes) -> None:
+    """sshd's bash reads ~/.bashrc for a command too; a site may share one between all its nodes."""
+    frames = parse_frames(greeting + run("echo one"))
+    assert {"first": "one\n", "last": "fine\n"} == {name: frame.text for name, frame in frames.items()}
+
+
+def test_a_profile_without_end_is_named() -> None:
+    with pytest.raises(UnknownFactError, match=r"printed 70000 bytes before the facts: .*~/\.bashrc"):
+        parse_frames(b"x" * 70_000 + run("echo one"))
+
+
 def test_a_node_that_reports_too_few_facts_is_unknown() -> None:
     with pytest.raises(UnknownFactError, match="did not report the facts host, "):
         parse_node(run("echo one"))
