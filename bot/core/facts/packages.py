@@ -1,7 +1,9 @@
 """Files below /opt/kata that belong to an RPM or were edited by the site.
 
 CSM 1.5 replaced virtiofsd by a package of its own; unpacking the stock tree over it would undo that fix
-(domain.md 2.4). A file counts as edited when it is newer than the tree's VERSION by more than a day:
+(domain.md 2.4). rpm says of every file that no package owns it when it cannot read its database (seen with 4.18:
+on standard output, and the errors beside it), so the database is asked first, and any other word of rpm is an
+error. A file counts as edited when it is newer than the tree's VERSION by more than a day:
 archives keep the times of their build, which takes hours.
 """
 
@@ -13,10 +15,21 @@ NAME = "packages"
 COMMAND = """
 [ -d /opt/kata ] || return 0
 if command -v rpm >/dev/null 2>&1; then
-  find /opt/kata/ -type f -exec rpm -qf --queryformat 'package %{NAME}\\n' {} + 2>/dev/null |
-    sed -n 's/^package //p' | sort -u | while read -r package; do
-      rpm -ql "$package" | sed -n "s|^/opt/kata/.*|owned=$package &|p"
-    done
+  if ! rpm -q --whatprovides rpm >/dev/null; then
+    # On a Debian, where rpm is a guest, nothing is the whole truth; on SLE rpm itself came as a package.
+    case $(cat /etc/os-release 2>/dev/null) in
+      *suse*) echo 'rpm does not know of itself: its database is damaged or empty' >&2; return 1;;
+    esac
+    rpm -qa >/dev/null || return 1
+  fi
+  said=$(find /opt/kata/ -type f -exec rpm -qf --queryformat 'package %{NAME}\\n' {} + 2>&1 |
+    sed '/^file .* is not owned by any package$/d; /^warning: /d' | sort -u)
+  strange=$(printf '%s\\n' "$said" | sed '/^package /d; /^$/d')
+  if [ -n "$strange" ]; then printf '%s\\n' "$strange" >&2; return 1; fi
+  for package in $(printf '%s\\n' "$said" | sed 's/^package //'); do
+    files=$(rpm -ql "$package") || return 1
+    printf '%s\\n' "$files" | sed -n "s|^/opt/kata/.*|owned=$package &|p"
+  done
 fi
 if [ -f /opt/kata/VERSION ]; then
   built=$(stat -c %Y /opt/kata/VERSION)

@@ -24,6 +24,15 @@ _SYSTEMD = ("systemctl", "systemd-run", "journalctl")
 """The host's own ones would speak to nobody, or to the host: ours are bound over them, too."""
 _CONTAINERD = ("crictl", "containerd")
 
+_RPM = """\
+#!/bin/sh
+# Bound over the host's own, if it has one: on SLE an rpm that does not even know itself has lost its database.
+case $1 in
+  -q) echo rpm-4.14.3 ;;
+  -qf) shift 3; for file; do echo "file $file is not owned by any package"; done; exit 1 ;;
+esac
+"""
+
 _PASSWD = """\
 root:x:0:0:root:/root:/bin/bash
 bin:x:1:1:bin:/bin:/usr/sbin/nologin
@@ -102,6 +111,7 @@ class RootFilesystem:
     def mounts(self) -> list[str]:
         """Bubblewrap's arguments that put this node's filesystem together."""
         shadows = [("/usr/bin/" + name, str(self.local / "bin" / name)) for name in _SYSTEMD]
+        shadows.append(("/usr/bin/rpm", str(self.local / "lib/sandbox/rpm")))
         return [
             *("--bind", str(self.root), "/", "--ro-bind", "/usr", "/usr", "--bind", str(self.local), "/usr/local"),
             *(
@@ -139,6 +149,8 @@ class RootFilesystem:
         (self.local / "sbin").mkdir()
         for program in PROGRAMS.glob("*.py"):
             shutil.copy(program, installed)
+        (installed / "rpm").write_text(_RPM)
+        (installed / "rpm").chmod(0o755)
         for name in _SYSTEMD:
             shutil.copy(PROGRAMS / "client.py", self.local / "bin" / name)
             (self.local / "bin" / name).chmod(0o755)
