@@ -14,7 +14,7 @@ import msgspec
 from bot.core.action import Action, Command, Done, Fail, Run
 from bot.core.containerd.compare import compare, missing_handlers
 from bot.core.containerd.diff import added_lines
-from bot.core.containerd.imports import imports_of
+from bot.core.containerd.imports import imports_of, in_order
 from bot.core.containerd.merge import merge
 from bot.core.containerd.runtimes import DEFAULT
 from bot.core.containerd.verdict import Merged, Refused, Unchanged
@@ -100,7 +100,7 @@ class Configure(Step, frozen=True, kw_only=True, tag="configure"):
             return ("the node did not print the effective difference",)
         try:
             change = msgspec.json.decode(line.removeprefix(_MARK), type=Edit)
-            after = change.apply(before.encode()).decode()
+            after = change.apply(in_order(before.encode())).decode()
             found = [*compare(before, after), *missing_handlers(after)]
         except (msgspec.MsgspecError, ValueError, UnknownFactError) as error:
             return (f"the effective difference cannot be judged ({error})",)

@@ -3,8 +3,14 @@
 Arguments: configuration, edit (JSON), containerd's binary, candidate's path, then each file that must exist because
 it is imported literally (containerd 2.x accepts a missing one here and exits at its next start).
 Prints `dump-edit=` and the difference between today's effective configuration and the candidate's, as an edit:
-unchanged lines, which may hold secrets, stay on the node.
+unchanged lines, which may hold secrets, stay on the node. The imports of both are sorted, as
+`core/containerd/imports.py` does it with the dump that the edit is applied to: containerd prints them in any order.
 """
+
+import re
+
+IMPORTS = re.compile(rb"^imports = \[(.*)\]$", re.MULTILINE)
+NAME = re.compile(rb"""\"(?:[^"\\]|\\.)*\"|'[^']*'""")
 
 
 def effective(containerd, path):
@@ -14,7 +20,15 @@ def effective(containerd, path):
     if found.returncode != 0:
         sys.stderr.write(found.stderr.decode(errors="replace") + "\n")
         refuse("containerd does not accept %s (exit %d)" % (path, found.returncode))
-    return found.stdout
+    return in_order(found.stdout)
+
+
+def in_order(dump):
+    found = IMPORTS.search(dump)
+    names = NAME.findall(found.group(1)) if found else []
+    if found is None or b", ".join(names) != found.group(1):
+        return dump
+    return dump[: found.start(1)] + b", ".join(sorted(names)) + dump[found.end(1) :]
 
 
 def main(path, edit, containerd, candidate, *imports):

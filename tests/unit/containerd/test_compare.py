@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from bot.core.containerd.compare import Difference, compare, handlers, missing_handlers
-from bot.core.containerd.imports import Imports, imports_of
+from bot.core.containerd.imports import Imports, imports_of, in_order
 from bot.core.errors import UnknownFactError
 from tests.unit.containerd.cases import CASES
 
@@ -154,6 +154,25 @@ def test_imports_are_resolved_beside_the_file_and_only_stars_are_globs() -> None
         globs=(PurePosixPath("/etc/containerd/conf.d/*.toml"),),
     )
     assert expected == imports_of(content, PurePosixPath("/etc/containerd/config.toml"))
+
+
+@pytest.mark.parametrize(
+    ("names", "sorted_names"),
+    [
+        (b'"/etc/c.toml", "/etc/a.toml"', b'"/etc/a.toml", "/etc/c.toml"'),
+        (b"'/etc/c.toml', '/etc/a.toml'", b"'/etc/a.toml', '/etc/c.toml'"),
+        (rb'"/etc/b, \"c\".toml", "/etc/a.toml"', rb'"/etc/a.toml", "/etc/b, \"c\".toml"'),
+        (b"", b""),
+        (b'"/etc/c.toml","/etc/a.toml"', b'"/etc/c.toml","/etc/a.toml"'),
+    ],
+)
+def test_the_imports_of_a_dump_get_one_order(names: bytes, sorted_names: bytes) -> None:
+    dump = b'disabled_plugins = []\nimports = [%s]\nversion = 2\n  x = ["b", "a"]\n'
+    assert dump % sorted_names == in_order(dump % names)
+
+
+def test_a_dump_without_imports_stays_as_it_is() -> None:
+    assert b"version = 2\n" == in_order(b"version = 2\n")
 
 
 @pytest.mark.parametrize("content", [b"imports = [ , ]", b'imports = "x"', b"\xff"])

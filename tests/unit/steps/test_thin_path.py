@@ -92,6 +92,22 @@ def test_a_key_that_a_live_handler_gets_is_loaded_by_a_restart(world: World) -> 
     assert world.read().started_since_change
 
 
+def test_imports_that_containerd_lists_in_any_order_fail_nobody(world: World) -> None:
+    """`config dump` walks a map: the one of the facts and the one before the edit are two walks."""
+    folder = world.path("/etc/containerd/conf.d")
+    folder.mkdir()
+    for name in "abcde":
+        (folder / f"{name}.toml").write_text("version = 2\n")
+    world.path(CONFIG).write_text('imports = ["/etc/containerd/conf.d/*.toml"]\n' + samples.CONFIG)
+    configure = step(healthy_otherwise(world), "configure")
+    asked = []
+    for _ in range(6):
+        validate = world.ask(configure, {}, world.now)
+        assert isinstance(validate, Run)
+        asked.append(world.ask(configure, {"validate": world.execute(validate.command)}, world.now))
+    assert ["replace"] * 6 == [action.command.key if isinstance(action, Run) else action for action in asked]
+
+
 def test_no_secret_of_the_file_gets_into_plan_or_commands(world: World) -> None:
     plan = healthy_otherwise(world)
     outcomes: dict[str, Outcome] = {}
