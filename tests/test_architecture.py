@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import bot
+from bot.core import objects
 
 BOT = Path(bot.__file__).parent
 MODULES = sorted(p for p in BOT.rglob("*.py") if "node" not in p.relative_to(BOT).parts[1:-1])
@@ -35,6 +36,15 @@ def test_the_map_names_what_exists() -> None:
     assert bot.__doc__ is not None
     for name in re.findall(r"\b(?:core|engine|adapters|steps)/[a-z_/]+", bot.__doc__):
         assert (BOT / name).is_dir() or (BOT / f"{name}.py").is_file(), name
+
+
+def test_every_field_of_a_cached_object_is_read() -> None:
+    """Each is kept 10,000 times."""
+    code = "\n".join(path.read_text() for path in BOT.rglob("*.py"))
+    read = set(re.findall(r"\.([a-z_]+)\b", code))
+    kinds = [kind for kind in vars(objects).values() if isinstance(kind, type) and issubclass(kind, objects.Obj)]
+    unread = [f"{kind.__name__}.{name}" for kind in kinds for name in kind.__struct_fields__ if name not in read]
+    assert [] == unread
 
 
 def test_every_test_but_the_lab_s_is_run_when_pytest_is_given_no_path() -> None:

@@ -41,7 +41,6 @@ class Meta(Obj, frozen=True):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
-    generate_name: str = ""
     creation_timestamp: Moment | None = None
     deletion_timestamp: Moment | None = None
     labels: dict[str, str] | None = None
@@ -107,7 +106,6 @@ class PodSpec(Obj, frozen=True):
     node_selector: dict[str, str] | None = None
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] | None = None
-    restart_policy: str = "Always"
     tolerations: tuple[Toleration, ...] | None = None
     overhead: dict[str, str | int] | None = None
     affinity: Affinity | None = None
@@ -150,7 +148,6 @@ class ContainerState(Obj, frozen=True):
 class ContainerStatus(Obj, frozen=True):
     name: str = ""
     state: ContainerState | None = None
-    last_state: ContainerState | None = None
 
 
 class PodStatus(Obj, frozen=True):
@@ -184,12 +181,10 @@ class PodTemplate(Obj, frozen=True):
 
 class JobSpec(Obj, frozen=True):
     template: PodTemplate = PodTemplate()
-    backoff_limit: int | None = None
 
 
 class JobStatus(Obj, frozen=True):
     active: int | None = None
-    succeeded: int | None = None
     failed: int | None = None
     completion_time: Moment | None = None
     conditions: tuple[Condition, ...] | None = None
@@ -230,8 +225,6 @@ class NodeAddress(Obj, frozen=True):
 class NodeInfo(Obj, frozen=True):
     architecture: str = ""
     container_runtime_version: str = ""
-    kernel_version: str = ""
-    kubelet_version: str = ""
     boot_id: str = field(default="", name="bootID")
 
 
@@ -318,7 +311,6 @@ class Event(Obj, frozen=True):
     source: EventSource | None = None
     reporting_component: str | None = ""
     reporting_instance: str | None = ""
-    first_timestamp: Moment | None = None
     last_timestamp: Moment | None = None
     event_time: Moment | None = None
     series: EventSeries | None = None
@@ -339,7 +331,6 @@ class Event(Obj, frozen=True):
 class LeaseSpec(Obj, frozen=True):
     holder_identity: str | None = None
     lease_duration_seconds: int | None = None
-    acquire_time: str | None = None
     renew_time: str | None = None
     lease_transitions: int | None = None
 

@@ -54,14 +54,15 @@ async def die_holding(leases: KubeLeases) -> None:
         lease.keep(True)
 
 
-async def test_new_lease_says_who_holds_what(bot: Bot, stored: Read) -> None:
+async def test_new_lease_says_who_holds_what(bot: Bot, stored: Read, server: ApiServer) -> None:
     async with bot("a").hold(NODE) as lease:
         found: Lease = await stored()
         assert (lease.transitions, lease.fresh()) == (0, True)
         assert found.metadata.annotation("ims-remediation-bot/target") == "node ncn-w001"
         assert found.spec.holder_identity == "a"
         assert found.spec.lease_duration_seconds == 60
-        assert found.spec.renew_time == found.spec.acquire_time == "2026-11-24T00:00:00.000000Z"
+        (raw,) = server.registry.store.items(STORED_LEASES)
+        assert found.spec.renew_time == raw["spec"]["acquireTime"] == "2026-11-24T00:00:00.000000Z"
     assert not (await stored()).spec.holder_identity
 
 
