@@ -253,11 +253,6 @@ def read_contents(path: Path) -> Contents:
         raise _unreadable(path, error) from error
 
 
-def read_journal(path: Path) -> Mapping[IncidentId, History]:
-    """Its incidents only. Raises as `read_contents`."""
-    return read_contents(path).histories
-
-
 def read_sweeps(path: Path) -> Sequence[SweepRecord]:
     """Its sweeps only; nothing when there is no journal yet. Raises as `read_contents`."""
     return read_contents(path).sweeps if journal_exists(path) else ()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.journal_sqlite import SqliteJournal, read_contents, read_journal, read_sweeps
+from bot.adapters.journal_sqlite import SqliteJournal, read_contents, read_sweeps
 from bot.core import entries as e
 from bot.core import sweep as s
 from bot.core.errors import JournalError, JournalUnavailableError
@@ -54,7 +54,7 @@ async def test_readers_need_no_lock(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     async with SqliteJournal(path) as journal:
         await journal.append(ID, opened())
-        assert (opened(),) == read_journal(path)[ID].entries
+        assert (opened(),) == read_contents(path).histories[ID].entries
 
 
 async def test_what_was_appended_survives_sigkill(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ async def test_a_record_that_is_not_known_is_told_and_ends_what_is_known(
 
 def test_no_journal_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="there is no journal yet"):
-        read_journal(tmp_path / "journal.sqlite")
+        read_contents(tmp_path / "journal.sqlite")
 
 
 async def test_a_journal_that_cannot_be_written_stops_the_caller(tmp_path: Path) -> None:

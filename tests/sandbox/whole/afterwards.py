@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from bot.adapters.journal_sqlite import read_journal
+from bot.adapters.journal_sqlite import read_contents
 from bot.core.lifecycle import Incident
 from tests.sandbox.api import LEASES, NODES, PODS
 from tests.sandbox.controllers import IMS_NAMESPACE
@@ -44,5 +44,5 @@ def journaled(sandbox: Sandbox) -> list[Incident]:
 
 def entries_journaled(sandbox: Sandbox) -> Counter[str]:
     """Name of an entry -> how many of it all incidents together have in the journal by now."""
-    histories = read_journal(sandbox.folder / "state/journal.sqlite").values()
+    histories = read_contents(sandbox.folder / "state/journal.sqlite").histories.values()
     return Counter(type(entry).__name__ for history in histories for entry in history.entries)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.adapters.journal_sqlite import read_journal
+from bot.adapters.journal_sqlite import read_contents
 from bot.core import entries as e
 from bot.core.lifecycle import Incident, fold
 from tests.sandbox.nodes.state import CONFIG
@@ -47,7 +47,8 @@ class Remains:
 
 def journaled(journal: Path) -> list[Incident]:
     """Every incident, as the journal tells it."""
-    return [fold(key, history.entries) for key, history in read_journal(journal).items() if history.entries]
+    histories = read_contents(journal).histories
+    return [fold(key, history.entries) for key, history in histories.items() if history.entries]
 
 
 def complaints(remains: Remains) -> list[str]:
@@ -114,7 +115,7 @@ def _torn_configurations(remains: Remains) -> Iterator[str]:
 
 def _twice(remains: Remains) -> Iterator[str]:
     """A command whose outcome was good must not have been begun again in the same step."""
-    for key, history in read_journal(remains.journal).items():
+    for key, history in read_contents(remains.journal).histories.items():
         ended: Counter[tuple[str, str]] = Counter()
         acts = {entry.seq: entry for entry in history.entries if isinstance(entry, e.Intended)}
         for entry in history.entries:
