@@ -24,6 +24,7 @@ from tests.sandbox.demo.telling import Scenery, Telling
 from tests.sandbox.nodes.machine import MachineError
 from tests.sandbox.nodes.sshd import SshdError
 from tests.sandbox.whole import Sandbox
+from tests.sandbox.whole.configuration import WAIVED
 
 _INTERRUPTED = 130
 _LONGEST_S = 450.0
@@ -70,7 +71,7 @@ def _scenery(workers: int) -> Scenery:
     return Scenery(
         f"Around the bot everything is a stand-in, but a real server: Kubernetes API (TLS), {workers} workers "
         "behind OpenSSH, an archive mirror, Slack.",
-        waived=("kvm", "vsock", "space", "guest-kernel"),
+        waived=tuple(WAIVED),
         also_shortened=("kubelet's retry 1 s",),
     )
 
