@@ -170,7 +170,10 @@ def approve(
 def deny(
     incident: IncidentArgument, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
 ) -> None:
-    """Deny the plan of an incident: nothing is changed, and it stays quiet until the plan is another one."""
+    """Deny the plan of an incident: nothing is changed.
+
+    It stays quiet until the plan is another one, and for `limits.quiet_s` (a day) at the longest.
+    """
     _send(config, output, "deny", incident)
 
 

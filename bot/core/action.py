@@ -145,7 +145,11 @@ class Wait(Struct, frozen=True, tag="wait"):
 
 
 class Fail(Struct, frozen=True, tag="fail"):
-    """The step cannot reach its end state. The plan stops here and its undo runs (design.md invariant 9)."""
+    """The step cannot reach its end state. The plan stops here and its undo runs (design.md invariant 9).
+
+    It stands where the design's algebra has `Ask(question)`: a question in the middle of a repair would leave its
+    node half-way until somebody answers, and an answer belongs to one plan digest. All is asked before the start.
+    """
 
     why: str
     verdict: Verdict | None = None

@@ -45,7 +45,10 @@ class Scope(StrEnum):
 
 
 class Verb(StrEnum):
-    """One verb per step module in `bot/steps`."""
+    """What a step does, as rules allow it and cards say it; the modules of `bot/steps` that do it name theirs.
+
+    Several may share one (`verify_*`); `record` is that of `close_records`.
+    """
 
     INSTALL = "install"
     LINK = "link"
