@@ -1,7 +1,8 @@
 """The installation under /opt/kata: which kind of thing it is, its version, and our trees beside it.
 
 The marker says from which archive a tree was unpacked by us, so that after an exchange nobody has to guess
-which of two trees is which.
+which of two trees is which. Of a tree beside the live one it counts only together with what every release has: a
+wreck is not taken for one that was unpacked whole.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from bot.core.facts.frame import Output
 
 NAME = "kata_tree"
 ROOT = "/opt/kata"
-SHIM = f"{ROOT}/bin/containerd-shim-kata-v2"
+_SHIM = "bin/containerd-shim-kata-v2"
+SHIM = f"{ROOT}/{_SHIM}"
+_CONFIG = "share/defaults/kata-containers/configuration-qemu.toml"
 PREFIX = "/opt/.imsbot-kata-"
 """Our trees lie beside the live one, on the same file system, so that they can be exchanged in one step."""
 
@@ -31,7 +34,10 @@ fi
 if [ -x {SHIM} ]; then echo shim=executable; else echo shim=missing; fi
 for tree in {PREFIX}*; do
   [ -d "$tree" ] || continue
-  sum=; [ ! -f "$tree/{MARKER}" ] || sum=$(head -n 1 "$tree/{MARKER}")
+  sum=
+  if [ -f "$tree/{MARKER}" ] && [ -x "$tree/{_SHIM}" ] && [ -f "$tree/{_CONFIG}" ]; then
+    sum=$(head -n 1 "$tree/{MARKER}")
+  fi
   printf 'tree=%s=%s\\n' "$tree" "$sum"
 done
 """

@@ -8,7 +8,8 @@ add TREE ROOT LIST           add to ROOT the files that it lacks, noting each in
 remove LIST                  the way back
 prune KEEP TREE...           delete all but the last KEEP of our old trees
 SHA is that of the archive that TREE came from; its mark tells one tree from the other, so each of these can be
-repeated after it was cut short anywhere.
+repeated after it was cut short anywhere. What lies at ROOT may have come from the same archive and be damaged since:
+it loses its mark before it is exchanged, because the mark says that a tree is as it was unpacked.
 """
 import ctypes
 
@@ -53,17 +54,25 @@ def unplace(tree, root, sha):
 
 
 def exchange(tree, root, old, sha):
-    if mark_of(root) != sha:
-        if mark_of(tree) != sha:
-            refuse("%s is not the tree that was staged" % tree)
+    if mark_of(tree) == sha:
+        unmark(root, sha)
         swap(tree, root, old)
+    elif mark_of(root) != sha or not (os.path.lexists(tree) or os.path.lexists(old)):
+        refuse("%s is not the tree that was staged" % tree)
     if os.path.lexists(tree):
         rename(tree, old)
     print("%s is exchanged, the old tree is %s" % (root, old))
 
 
-def back(tree, root, old, sha):
+def unmark(root, sha):
     if mark_of(root) == sha:
+        os.unlink(os.path.join(root, MARKER))
+        sync_directory(root)
+
+
+def back(tree, root, old, sha):
+    staged = mark_of(tree) == sha  # it never came to life, so the old one is at ROOT, or on its way to OLD
+    if mark_of(root) == sha and not staged:
         if not os.path.lexists(old):  # the exchange was cut short before the old tree got its name
             rename(tree, old)
         swap(old, root, tree)
@@ -126,6 +135,16 @@ def make_executable(tree, root):
                 os.chmod(target, stat.S_IMODE(os.stat(source).st_mode))
 
 
+def delete(tree):
+    """By way of a name that nobody takes for a staged tree: cut short, it leaves none that looks whole."""
+    doomed = tree + ".partial"
+    if os.path.lexists(doomed):
+        shutil.rmtree(doomed)
+    if os.path.lexists(tree):
+        rename(tree, doomed)
+        shutil.rmtree(doomed)
+
+
 def add(tree, root, added):
     todo = list(missing_in(tree, root))
     os.makedirs(os.path.dirname(added), mode=0o700, exist_ok=True)
@@ -137,7 +156,7 @@ def add(tree, root, added):
         put_file(source, target)
     make_executable(tree, root)
     os.sync()
-    shutil.rmtree(tree)
+    delete(tree)
     print("added %d files to %s" % (len(todo), root))
 
 

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from bot.core.action import Done
+from bot.core.action import Done, OutcomeKind
 from bot.core.model import Diagnosis, Plan
 from bot.core.settings import Settings
 from bot.steps import Step, decode
-from bot.steps.install import Install
+from bot.steps.install import Install, Mode
 from bot.steps.planner import Nothing, make_plan
 from bot.steps.undo_plan import undo_plan
 from tests.unit.steps import archives, samples
@@ -166,6 +167,102 @@ def test_an_exchange_that_was_cut_short_can_be_undone(world: World, cut: str) ->
     assert isinstance(world.drive(undo), Done)
     assert world.read().kata_tree.version == "3.2.0"
     assert not world.path(install.old).exists()
+
+
+def wrecked(world: World) -> tuple[Plan, Install]:
+    """A tree that this program placed, and whose files a person removed: `rm -rf /opt/kata/*` leaves the mark."""
+    carry_out(world, plan_for(world))
+    world.sh("rm -rf /opt/kata/*; touch /opt/kata/wreck")
+    plan = plan_for(world)
+    assert isinstance(plan, Plan), plan
+    stage, install = node_steps(plan)[:2]
+    assert isinstance(install, Install)
+    assert install.mode is Mode.EXCHANGE
+    assert isinstance(world.drive(stage), Done)
+    return plan, install
+
+
+def assert_wreck_is_back(world: World, install: Install) -> None:
+    assert world.path("/opt/kata/wreck").exists()
+    assert (world.path(install.tree) / "VERSION").exists()
+    assert not world.path(install.old).exists()
+
+
+def test_a_damaged_tree_of_the_same_archive_is_exchanged_and_given_back(world: World) -> None:
+    plan, install = wrecked(world)
+    carry_out(world, plan)
+    assert world.read().kata_complete
+    assert (world.path(install.old) / "wreck").exists()
+    for undo in undo_plan(plan, ["install"]):
+        assert isinstance(world.drive(undo), Done)
+    assert_wreck_is_back(world, install)
+
+
+def test_undoing_an_exchange_that_never_began_leaves_a_damaged_tree_of_the_same_archive(world: World) -> None:
+    _, install = wrecked(world)
+    (undo,) = install.undo()
+    assert isinstance(world.drive(undo), Done)
+    assert_wreck_is_back(world, install)
+
+
+@pytest.mark.parametrize("verb", ["exchange", "back"])
+@pytest.mark.parametrize("renames", [False, True], ids=["in one step", "by two renames"])
+def test_an_exchange_within_one_archive_goes_on_from_wherever_it_was_cut(
+    world: World, verb: str, renames: bool
+) -> None:
+    """Every prefix of what it does to the file system, then the whole of it, or its way back."""
+    _, install = wrecked(world)
+    for done in range(4):
+        command = install.command("exchange")
+        cut = CUT.format(done=done, renames=renames)
+        world.execute(
+            msgspec.structs.replace(command, stdin=command.stdin.replace("VERBS = {", f"{cut}\nVERBS = {{"))
+        )
+        assert world.execute(install.command(verb)).kind is OutcomeKind.OK
+        if verb == "exchange":
+            assert world.path("/opt/kata/VERSION").exists()
+            assert (world.path(install.old) / "wreck").exists()
+            assert world.execute(install.command("back")).kind is OutcomeKind.OK
+        assert_wreck_is_back(world, install)
+        world.path("/opt/kata/.imsbot-archive").write_text(install.sha256 + "\n")
+
+
+CUT = """
+left = {done}
+def until_the_cut(act):
+    def counted(*args):
+        global left
+        left -= 1
+        if left < 0:
+            os._exit(9)
+        return act(*args)
+    return counted
+os.rename, os.unlink = until_the_cut(os.rename), until_the_cut(os.unlink)
+exchange_names = (lambda *_: False) if {renames} else until_the_cut(exchange_names)
+"""
+
+
+def test_a_staged_tree_that_only_looks_like_one_is_staged_again(world: World) -> None:
+    """What an earlier deletion left, or a wreck under its name: the mark is there and the shim is not."""
+    stage, install = node_steps(plan_for(world))[:2]
+    assert isinstance(install, Install)
+    torn = world.path(install.tree)
+    torn.mkdir()
+    (torn / ".imsbot-archive").write_text(install.sha256 + "\n")
+    assert isinstance(world.drive(stage), Done)
+    assert isinstance(world.drive(install), Done)
+
+
+def test_deleting_a_staged_tree_leaves_nothing_that_looks_like_one_wherever_it_is_cut(world: World) -> None:
+    archives.lay_down(world.path("/opt/kata"), [name for name in FILES if name != "libexec/virtiofsd"])
+    stage, install = node_steps(plan_for(world))[:2]
+    assert isinstance(install, Install)
+    assert isinstance(world.drive(stage), Done)
+    command = install.command("add")
+    cut = "def cut(*_):\n    os._exit(9)\nshutil.rmtree = cut\n"
+    world.execute(msgspec.structs.replace(command, stdin=command.stdin.replace("VERBS = {", f"{cut}\nVERBS = {{")))
+    assert world.read().kata_missing == ()
+    assert not world.path(install.tree).exists()
 
 
 def test_a_newer_version_is_never_replaced(world: World) -> None:
