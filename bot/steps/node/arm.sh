@@ -23,8 +23,11 @@ fi
 mkdir -p "$dir"
 rm -f "$dir/fired"
 printf '%s' "$text" >"$dir/rollback.sh"
+: >"$dir/armed"
 sync "$dir/rollback.sh" "$dir"
+set -- "$dir" "$config" "$written" "$before" "$backup" "$unit"
+/bin/sh "$dir/rollback.sh" prepare "$@"
 systemctl reset-failed "$name.timer" "$name.service" 2>/dev/null || :
 systemd-run --unit="$name" --collect --on-active="${seconds}s" --timer-property=AccuracySec=100ms \
-  /bin/sh "$dir/rollback.sh" "$dir" "$config" "$written" "$backup" "$unit"
+  /bin/sh "$dir/rollback.sh" fire "$@"
 systemctl is-active "$name.timer"

@@ -16,4 +16,5 @@ if [ -e "$dir/fired" ] && [ "$forget" != forget ]; then
   echo "the rollback has fired" >&2
   exit 1
 fi
+[ ! -L "$dir/copy" ] || rm -f "$(readlink "$dir/copy")"
 rm -rf "$dir"

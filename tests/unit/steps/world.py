@@ -33,6 +33,9 @@ class World:
     changes: list[ApiChange] = field(default_factory=list)
     on_change: Callable[[ApiChange], Outcome] = lambda _: Outcome(OutcomeKind.OK)
 
+    mounts: tuple[str, ...] = ()
+    """Further arguments of bwrap."""
+
     _read: NodeFacts | None = None
 
     def __post_init__(self) -> None:
@@ -78,6 +81,7 @@ class World:
         for source, target in binds:
             bwrap += ["--bind", str(self.root / source), target]
         bwrap += ["--bind", str(self.root / "usr-local"), "/usr/local", "--ro-bind", str(STUBS), "/stubs"]
+        bwrap += self.mounts
         bwrap += ["--unshare-pid", "--unshare-uts", "--hostname", samples.NODE, "--clearenv"]
         bwrap += ["--setenv", "PATH", "/stubs:/usr/bin:/bin", "--chdir", "/"]
         return subprocess.run([*bwrap, *argv], input=stdin.encode(), capture_output=True, timeout=60, check=False)
@@ -127,12 +131,12 @@ class World:
                     self.now = min(until, self.now + timedelta(seconds=max(poll_s, 20)))
         raise AssertionError(f"{step.name} does not come to an end")
 
-    def fire(self, timer: str) -> Outcome:
-        """What the node's timer does when nobody disarmed it."""
+    def fire(self, timer: str, *around: str) -> Outcome:
+        """What the node's timer does when nobody disarmed it. `around` is a command that runs it."""
         state = self.state
         command = state["timers"].pop(timer)["command"]
         self.state = state
-        done = self.exec(tuple(command))
+        done = self.exec((*around, *command))
         kind = OutcomeKind.OK if done.returncode == 0 else OutcomeKind.FAILED
         return Outcome(kind, done.returncode, (done.stdout + done.stderr).decode())
 
