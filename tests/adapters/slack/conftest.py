@@ -29,14 +29,19 @@ def settings(slack: SlackServer, **changes: object) -> Slack:
 
 @pytest.fixture
 async def slack() -> AsyncIterator[SlackServer]:
-    async with SlackServer(limits=UNLIMITED, ack_within_s=1.0) as server:
+    async with SlackServer(limits=UNLIMITED) as server:
         yield server
 
 
 @pytest.fixture
-async def api(slack: SlackServer) -> AsyncIterator[SlackApi]:
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
-        yield SlackApi(slack.bot_token, slack.base_url, session)
+        yield session
+
+
+@pytest.fixture
+def api(slack: SlackServer, session: aiohttp.ClientSession) -> SlackApi:
+    return SlackApi(slack.bot_token, slack.base_url, session)
 
 
 @pytest.fixture
@@ -44,8 +49,8 @@ async def make_cards(slack: SlackServer, api: SlackApi) -> AsyncIterator[MakeCar
     """Cards whose sender runs, as many as a test wants: each is the bot after one more start."""
     running: list[asyncio.Task[None]] = []
 
-    def make(**changes: object) -> SlackCards:
-        cards = SlackCards(api, settings(slack, **changes), post_interval_s=0.01)
+    def make(through: SlackApi = api, **changes: object) -> SlackCards:
+        cards = SlackCards(through, settings(slack, **changes), post_interval_s=0.01)
         running.append(asyncio.create_task(cards.run()))
         return cards
 

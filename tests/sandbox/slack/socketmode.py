@@ -53,6 +53,7 @@ class SocketMode:
         self._connections: dict[int, _Connection] = {}
         self._serial = count(1)
         self._tickets: dict[str, float] = {}
+        self._spoiled = 0
         self._unanswered: dict[str, asyncio.Event] = {}
 
     @property
@@ -63,8 +64,15 @@ class SocketMode:
     def issue_ticket(self, origin: str) -> str:
         """The one-time address that `apps.connections.open` returns. `origin` is ours: `ws://host:port`."""
         ticket = uuid.uuid4().hex
-        self._tickets[ticket] = time.monotonic() + TICKET_LIVES_S
+        if self._spoiled:
+            self._spoiled -= 1
+        else:
+            self._tickets[ticket] = time.monotonic() + TICKET_LIVES_S
         return f"{origin}/link/?ticket={ticket}&app_id={APP_ID}"
+
+    def spoil_next_ticket(self) -> None:
+        """The address that is issued next is used up already: an outage came between it and the socket."""
+        self._spoiled += 1
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Take one connection and keep it until either side ends it."""
