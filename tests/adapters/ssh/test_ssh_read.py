@@ -68,7 +68,7 @@ async def test_a_script_that_hangs_ends_on_the_node_too(worker: Subject) -> None
 
 
 async def test_a_cancelled_read_leaves_nothing_behind_after_its_bound(worker: Subject) -> None:
-    async with shell_of(worker, facts_timeout_s=1) as shell:
+    async with shell_of(worker, facts_timeout_s=5) as shell:
         await worker.shell(f"rm -f {PID_FILE}")
         reading = asyncio.create_task(shell.read(f"echo $$ > {PID_FILE}; exec sleep 600"))
         await worker.shell(f"until [ -s {PID_FILE} ]; do sleep 0.02; done; kill -0 $(cat {PID_FILE})")
@@ -103,5 +103,5 @@ async def test_the_node_still_answers_after_an_output_that_was_too_large(worker:
 
 async def ends(worker: Subject) -> None:
     """Returns when the process of PID_FILE is gone."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         await worker.shell(f"while kill -0 $(cat {PID_FILE}) 2>/dev/null; do sleep 0.05; done")
