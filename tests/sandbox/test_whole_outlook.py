@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.adapters.ssh.sshd import free_port
+from tests.loopback import free_port
 from tests.sandbox.controllers import ims_job
 from tests.sandbox.nodes import WITHOUT_HANDLER
 from tests.sandbox.whole import Sandbox, Worker, find_card, pinned

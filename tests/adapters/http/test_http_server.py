@@ -9,7 +9,7 @@ from bot.adapters.http.server import listen
 from bot.core.errors import InputError
 from bot.core.settings import Http
 from tests.adapters.http.sources import sources
-from tests.adapters.ssh.sshd import free_port
+from tests.loopback import free_port
 
 Ask = Callable[..., "aiohttp.client._RequestContextManager"]
 

@@ -1,8 +1,6 @@
-"""What the tests of the adapter share: objects whole enough for a real API server, and one way to wait."""
+"""What the tests of the adapter share: objects whole enough for a real API server."""
 
-import asyncio
 import secrets
-from collections.abc import Callable
 
 from bot.core.objects import RawObject
 
@@ -10,13 +8,6 @@ from bot.core.objects import RawObject
 def unique(stem: str) -> str:
     """A name that no other test and no earlier run on the same server uses."""
     return f"{stem}-{secrets.token_hex(4)}"
-
-
-async def eventually(reached: Callable[[], object], within_s: float = 20.0) -> None:
-    """For states that announce nothing, as a counter; raises TimeoutError."""
-    async with asyncio.timeout(within_s):
-        while not reached():  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.01)
 
 
 def pod(name: str, **spec: object) -> RawObject:

@@ -12,11 +12,12 @@ from bot.adapters.kube.resources import EVENTS, NODES, PODS
 from bot.adapters.kube.watch import Bounds
 from bot.core.objects import Event, Observed, Pod
 from bot.core.world import Missing
-from tests.adapters.kube.objects import event, eventually, node, pod, unique
+from tests.adapters.kube.objects import event, node, pod, unique
 from tests.sandbox.api import NAMESPACES as STORED_NAMESPACES
 from tests.sandbox.api import NODES as STORED_NODES
 from tests.sandbox.api import PODS as STORED_PODS
 from tests.sandbox.api import ApiServer, Fault
+from tests.waiting import eventually
 
 SHORT = Bounds(timeout_s=5, grace_s=1)
 

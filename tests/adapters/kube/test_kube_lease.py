@@ -15,9 +15,9 @@ from bot.core.model import Target, TargetKind
 from bot.core.objects import Lease
 from bot.core.settings import LeaseTimes
 from tests.adapters.kube.manual_clock import ManualClock
-from tests.adapters.kube.objects import eventually
 from tests.sandbox.api import LEASES as STORED_LEASES
 from tests.sandbox.api import ApiServer, Fault
+from tests.waiting import eventually
 
 NODE = Target(TargetKind.NODE, "ncn-w001", "0b8f6a5e-1c9d-4b1e-9d56-3a5f2f0c1d11")
 NAME = lease_name(NODE)

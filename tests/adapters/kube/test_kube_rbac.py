@@ -38,10 +38,11 @@ from bot.core.action import (
 from bot.core.facts.cluster import Reads
 from bot.core.model import Target, TargetKind
 from bot.core.settings import Kubernetes, LeaseTimes, Pausing
-from tests.adapters.kube.objects import daemonset, eventually, node, pod
+from tests.adapters.kube.objects import daemonset, node, pod
 from tests.sandbox.api import DAEMONSETS, JOBS, NAMESPACES, NODES, PODS, Allow, ApiServer, Call
 from tests.sandbox.controllers.objects import IMS_NAMESPACE
 from tests.sandbox.whole.access import BOT, LEASE_NAMESPACE
+from tests.waiting import eventually
 
 WORKER = "ncn-w001"
 INCIDENT = "abcd2345"

@@ -13,11 +13,12 @@ from bot.adapters.kube.lines import LineSplitter, W
 from bot.adapters.kube.resources import EVENTS, NAMESPACES, NODES, PODS, Resource
 from bot.adapters.kube.watch import FIRST_PAUSE_S, Bounds, Watch
 from bot.core.objects import Node, Watched
-from tests.adapters.kube.objects import event, eventually, node, pod, unique
+from tests.adapters.kube.objects import event, node, pod, unique
 from tests.sandbox.api import NAMESPACES as STORED_NAMESPACES
 from tests.sandbox.api import NODES as STORED_NODES
 from tests.sandbox.api import PODS as STORED_PODS
 from tests.sandbox.api import ApiServer, Fault
+from tests.waiting import eventually
 
 SHORT = Bounds(timeout_s=2, grace_s=1)
 

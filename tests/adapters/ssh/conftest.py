@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.ssh.connection import Connection
 from bot.adapters.ssh.nodes import SshNodes
 from bot.core.model import NodeRef
 from bot.core.settings import Ssh
@@ -30,4 +29,4 @@ def nodes_of(settings: Ssh, state_dir: Path | None = None, *, linger_s: float = 
     return SshNodes(settings, unresolvable, state_dir=str(state_dir or "/nonexistent"), linger_s=linger_s)
 
 
-__all__ = ["NODE", "Connection", "nodes_of", "unresolvable"]
+__all__ = ["NODE", "nodes_of", "unresolvable"]

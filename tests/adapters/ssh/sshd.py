@@ -5,17 +5,17 @@ import contextlib
 import getpass
 import os
 import signal
-import socket
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncssh
 
 from bot.core.settings import Ssh
+from tests.loopback import children, free_port, program
+from tests.waiting import eventually
 
 SSHD = "/usr/sbin/sshd"
-START_S = 10
+START_S = 30
 
 
 @dataclass
@@ -35,12 +35,15 @@ class Sshd:
         return f"127.0.0.1:{self.port}"
 
     async def start(self) -> None:
+        """Returns when it listens and has no session, not even the one that looked whether it listens."""
         self.port = self.port or free_port()
         self._write_files()
         self._process = await asyncio.create_subprocess_exec(
             SSHD, "-D", "-f", str(self.directory / "sshd_config"), "-E", str(self.directory / "sshd.log")
         )
-        await wait_for_port(self.port)
+        listener = self._process.pid
+        await wait_for_banner(self.port)
+        await eventually(lambda: not children(listener))
 
     async def stop(self) -> None:
         self.cut()
@@ -52,11 +55,11 @@ class Sshd:
     def cut(self) -> int:
         """Kill every session of this server, as a crash of it or of the network does; how many there were."""
         assert self._process is not None
-        sessions = _children(self._process.pid)
+        sessions = children(self._process.pid)
         for pid in sessions:
-            for process in (*_children(pid), pid):
+            for process in (*children(pid), pid):
                 # The monitor and its unprivileged half, never what they started.
-                if _name(process).startswith("sshd"):
+                if program(process).startswith("sshd"):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(process, signal.SIGKILL)
         return len(sessions)
@@ -100,45 +103,20 @@ class Sshd:
         (self.directory / "sshd_config").write_text("\n".join(lines) + "\n")
 
 
-async def until(condition: Callable[[], bool], within_s: float = 8.0) -> None:
-    """For what another process does: there is no event to wait for."""
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
 def public(key: asyncssh.SSHKey) -> str:
     return key.export_public_key().decode().strip()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def wait_for_port(port: int) -> None:
+async def wait_for_banner(port: int) -> None:
+    """Until a session's server has spoken: from then on its process is there, and its end can be waited for."""
     async with asyncio.timeout(START_S):
         while True:
             try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
             except ConnectionRefusedError:
                 await asyncio.sleep(0.02)
                 continue
+            await reader.readline()
             writer.close()
             await writer.wait_closed()
             return
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):  # it ended, or ends just now
-        return []
-
-
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except (FileNotFoundError, ProcessLookupError):  # it ended, or ends just now
-        return ""

@@ -9,12 +9,16 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from bot.adapters.ssh.connection import Connection
+from bot.adapters.ssh.failures import no_failures
 from bot.adapters.ssh.nodes import SshNodes, parse_address
 from bot.adapters.ssh.trust import Address
 from bot.core.errors import InputError, NotFoundError, PermanentError, UnreachableError
 from bot.core.model import NodeRef
 from tests.adapters.ssh.conftest import NODE, nodes_of
-from tests.adapters.ssh.sshd import Sshd, free_port, public, until
+from tests.adapters.ssh.sshd import Sshd, public
+from tests.loopback import free_port
+from tests.waiting import eventually
 
 
 async def test_two_users_of_a_node_share_one_connection(sshd: Sshd) -> None:
@@ -52,7 +56,7 @@ async def test_a_connection_that_is_cut_under_a_question_is_asked_once_more(sshd
         reading = asyncio.create_task(
             shell.read(f"echo x >> {count}; [ $(wc -l < {count}) -gt 1 ] || sleep 30; echo done")
         )
-        await until(count.exists)
+        await eventually(count.exists)
         sshd.cut()
         assert await reading == b"done\n"
 
@@ -62,7 +66,7 @@ async def test_a_connection_that_is_cut_again_and_again_is_given_up(sshd: Sshd, 
     async with nodes_of(sshd.settings(NODE.name)).shell(NODE) as shell:
         reading = asyncio.create_task(shell.read(f"echo x >> {count}; sleep 20"))
         for lines in (1, 2):
-            await until(lambda lines=lines: count.exists() and count.read_text().count("x") == lines)
+            await eventually(lambda lines=lines: count.exists() and count.read_text().count("x") == lines)
             sshd.cut()
         with pytest.raises(UnreachableError, match="ncn-w001: the SSH connection was lost"):
             await reading
@@ -102,10 +106,14 @@ async def test_a_server_that_freezes_after_the_login_is_noticed_by_its_keepalive
 
 async def test_a_command_that_never_answers_is_ended_by_the_outer_deadline(sshd: Sshd) -> None:
     async with silent_server(sshd) as port:
-        settings = sshd.settings(NODE.name, addresses={NODE.name: f"127.0.0.1:{port}"})
-        async with nodes_of(settings).shell(NODE) as shell:
-            with pytest.raises(UnreachableError, match=r"no answer over SSH within 0\.3 s"):
-                await shell._connection.run("true", b"", deadline_s=0.3, max_bytes=10)
+
+        async def here() -> Address:
+            return Address("127.0.0.1", port)
+
+        connection = Connection(NODE.name, sshd.settings(NODE.name), here, asyncio.Semaphore(), no_failures())
+        with pytest.raises(UnreachableError, match=r"no answer over SSH within 0\.3 s"):
+            await connection.run("true", b"", deadline_s=0.3, max_bytes=10)
+        await connection.close()
 
 
 async def test_what_is_not_ssh_is_given_up_within_the_bound(sshd: Sshd) -> None:
@@ -208,7 +216,7 @@ def accepted(sshd: Sshd) -> int:
 
 
 async def no_sessions(sshd: Sshd) -> None:
-    await until(lambda: sshd.cut() == 0)
+    await eventually(lambda: sshd.cut() == 0)
 
 
 def mute_server() -> AbstractAsyncContextManager[int]:

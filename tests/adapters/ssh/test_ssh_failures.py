@@ -10,7 +10,9 @@ from bot.adapters.ssh.failures import Failure
 from bot.adapters.ssh.nodes import SshNodes
 from bot.core.errors import BotError
 from tests.adapters.ssh.conftest import NODE, nodes_of
-from tests.adapters.ssh.sshd import Sshd, free_port, until
+from tests.adapters.ssh.sshd import Sshd
+from tests.loopback import free_port
+from tests.waiting import eventually
 
 
 async def fail(nodes: SshNodes, script: str = "true") -> list[Failure]:
@@ -52,7 +54,7 @@ async def test_connection_that_was_cut(sshd: Sshd, tmp_path: Path) -> None:
     async with nodes.shell(NODE) as shell:
         line = f"echo x >> {count}; [ $(wc -l < {count}) -gt 1 ] || sleep 30"
         reading = asyncio.create_task(shell.read(line))
-        await until(count.exists)
+        await eventually(count.exists)
         sshd.cut()
         await reading
     assert [Failure.LOST] == list(nodes.failures.elements())

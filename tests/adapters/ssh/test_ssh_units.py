@@ -12,7 +12,8 @@ import pytest
 from bot.core.action import Outcome, OutcomeKind
 from bot.core.errors import InputError, PermanentError, TemporaryError, UnreachableError
 from tests.adapters.ssh.paused import PausedNode, command, paused_node
-from tests.adapters.ssh.sshd import public, until
+from tests.adapters.ssh.sshd import public
+from tests.waiting import eventually
 
 UNIT = "imsbot-abcdefgh-1-do"
 
@@ -37,7 +38,7 @@ async def test_a_unit_that_ends_at_once_is_told_with_the_answer_to_its_start(tmp
     async with paused_node(tmp_path) as node, node.shell(linger_s=20) as shell:
         epoch = await shell.mint_epoch(0, "one")
         start = asyncio.create_task(shell.start(UNIT, command("sh", "-c", "echo done; exit 3"), epoch))
-        await until(lambda: node.handed_over() == [UNIT])
+        await eventually(lambda: node.handed_over() == [UNIT])
         await node.run_unit(UNIT)
         await start
         node.break_systemd()  # so nobody is asked again
@@ -82,7 +83,7 @@ async def test_a_second_start_changes_nothing_at_any_moment(tmp_path: Path) -> N
         await shell.start(UNIT, counting, epoch)
         await shell.start(UNIT, counting, epoch)
         running = await node.begin_unit(UNIT)
-        await until(count.exists)
+        await eventually(count.exists)
         await shell.start(UNIT, counting, epoch)
         await node.run_unit(UNIT)
         await running.wait()
@@ -117,7 +118,7 @@ async def test_a_unit_that_ends_without_a_result_is_unknown_and_never_runs_again
         count = tmp_path / "count"
         await shell.start(UNIT, command("sh", "-c", f"echo halfway; echo x >> {count}; sleep 2"), epoch)
         running = await node.begin_unit(UNIT)
-        await until(count.exists)
+        await eventually(count.exists)
         running.kill()
         await running.wait()
         outcome = await shell.collect(UNIT, 10)
@@ -156,7 +157,7 @@ async def test_the_time_bound_ends_the_whole_session_of_the_command(tmp_path: Pa
             node, "sh", "-c", f"sleep 60 & echo $! > {child}; echo begun; wait", timeout_s=1
         )
         assert outcome == Outcome(OutcomeKind.TIMEOUT, None, "begun\nended after its time bound of 1 s")
-        await until(lambda: not Path(f"/proc/{child.read_text().strip()}").exists())
+        await eventually(lambda: not Path(f"/proc/{child.read_text().strip()}").exists())
 
 
 async def test_a_command_may_clean_up_when_its_time_is_over(tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ async def test_a_unit_that_is_stopped_from_outside_is_unknown(tmp_path: Path) ->
         ready = tmp_path / "ready"
         await shell.start(UNIT, command("sh", "-c", f"touch {ready}; sleep 60"), epoch)
         running = await node.begin_unit(UNIT)
-        await until(ready.exists)
+        await eventually(ready.exists)
         running.send_signal(signal.SIGTERM)
         assert await running.wait() == 0
         outcome = await shell.collect(UNIT, 10)
@@ -344,7 +345,7 @@ async def test_a_command_that_may_run_is_never_told_as_one_that_cannot(
         async with node.shell(linger_s=20) as shell:
             epoch = await shell.mint_epoch(0, "one")
             starting = asyncio.create_task(shell.start(UNIT, command("echo", "ran"), epoch))
-            await until(lambda: node.handed_over() == [UNIT])
+            await eventually(lambda: node.handed_over() == [UNIT])
             trouble(node)
             node.sshd.cut()
             with pytest.raises(
@@ -378,7 +379,7 @@ async def test_a_node_that_cannot_look_how_the_command_ends_has_started_it_all_t
     async with paused_node(tmp_path) as node, node.shell(linger_s=20) as shell:
         epoch = await shell.mint_epoch(0, "one")
         starting = asyncio.create_task(shell.start(UNIT, command("true"), epoch))
-        await until(lambda: node.handed_over() == [UNIT])
+        await eventually(lambda: node.handed_over() == [UNIT])
         (node.state / "lock").unlink()
         (node.state / "lock").mkdir()
         (node.state / "units" / UNIT / "result").write_text("{}")

@@ -12,12 +12,12 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
 import asyncssh
 
+from tests.loopback import children, free_port, program
 from tests.sandbox.nodes.machine import LOGIN_PATH, Machine
 
 _PROGRAM = "/usr/sbin/sshd"
@@ -80,7 +80,7 @@ class Sshd:
         """Listen, on the same port as before if there was one. Raises SshdError."""
         self._write_session()
         for _ in range(_ATTEMPTS):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             self._write_config(port)
             if await self._listen(port):
                 self.port = port
@@ -187,8 +187,8 @@ class Sshd:
             return
         pending = [self._process.pid]
         while pending:
-            for child in _children(pending.pop()):
-                if _name(child).startswith("sshd"):  # since 9.8 a session's is "sshd-session"
+            for child in children(pending.pop()):
+                if program(child).startswith("sshd"):  # since 9.8 a session's is "sshd-session"
                     self._sessions[child] = _start_time(child)
                     pending.append(child)
 
@@ -200,12 +200,6 @@ def _version() -> tuple[int, ...]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 async def _answers(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -213,18 +207,6 @@ async def _answers(port: int) -> bool:
         return False
     writer.transport.abort()
     return True
-
-
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
-
-
-def _name(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    return ""
 
 
 def _start_time(pid: int) -> str:
