@@ -86,11 +86,11 @@ def _parse(path: Path) -> Any:
         text = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path}: cannot read the configuration: {error.strerror}; start from config.example.yaml"
+            f"{path}: cannot read the configuration: {error.strerror}; start from deploy/config.yaml"
         ) from error
     document = parse_yaml(text, path)
     if not isinstance(document, dict):
-        raise InputError(f"{path}: must hold keys and values; start from config.example.yaml")
+        raise InputError(f"{path}: must hold keys and values; start from deploy/config.yaml")
     return document
 
 

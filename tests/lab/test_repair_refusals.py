@@ -34,7 +34,7 @@ async def test_a_bad_archive_changes_nothing_on_the_worker(story: Story, trap: T
 
 async def test_an_archive_that_is_not_the_pinned_one_changes_nothing_on_the_worker(story: Story) -> None:
     await put_all(story, {BROKEN: BARE})
-    story.sha256 = "0" * 64
+    story.sha256 = "1" * 64
     await refused_after_approval(story)
 
 

@@ -27,6 +27,14 @@ class Archive(Section):
             raise ValueError("must not hold credentials; let the mirror allow the nodes by address")
         return url
 
+    @field_validator("sha256")
+    @classmethod
+    def _recorded(cls, sha256: str) -> str:
+        """Whoever copied the example and went on would have installations approved that can only fail."""
+        if not sha256.strip("0"):
+            raise ValueError("is a placeholder; record the archive's own when you import it")
+        return sha256
+
 
 class Kata(Section):
     archive: Archive | None = None

@@ -128,7 +128,7 @@ def test_what_is_no_configuration_is_one_line_with_its_place(tmp_path: Path, tex
 def test_an_archive_url_with_credentials_or_of_another_kind_is_refused_unprinted(
     valid: dict[str, Any], tmp_path: Path, url: str
 ) -> None:
-    valid["kata"]["archive"]["url"] = url
+    valid["kata"]["archive"] = {"version": "3.17.0", "url": url, "sha256": "1" * 64}
     with pytest.raises(InputError, match=r"kata\.archive\.url") as caught:
         load_settings(write(tmp_path, valid))
     assert "pass" not in str(caught.value)
