@@ -13,7 +13,7 @@ from bot.steps.reconnect import Reconnect
 from bot.steps.restart import Restart, RestartBack
 from bot.steps.restore import Restore
 from bot.steps.runtimeclass import CreateClass, VerifyAdmitted
-from bot.steps.stage import Stage
+from bot.steps.stage import Stage, Unstage
 from bot.steps.step import Step
 from bot.steps.tune import Tune
 from bot.steps.uncordon import Uncordon
@@ -24,6 +24,7 @@ from bot.steps.verify_sandbox import VerifySandbox
 
 AnyStep = (
     Stage
+    | Unstage
     | Install
     | Uninstall
     | Link

@@ -82,6 +82,44 @@ class Stage(Step, frozen=True, kw_only=True, tag="install-stage"):
             purpose=f"unpack Kata {self.version} into {self.tree}",
         )
 
+    def discard(self) -> Command:
+        """Delete what the commands above may have left."""
+        return run(
+            "discard",
+            "trees.py",
+            "discard",
+            self.tree,
+            self._directory,
+            self.sha256,
+            timeout_s=self.timeout_s,
+            purpose=f"delete the archive and {self.tree}",
+        )
+
     @property
     def _directory(self) -> str:
         return f"{STATE}/stage/{self.sha256[:16]}"
+
+    def undo(self) -> tuple[Step, ...]:
+        return (Unstage(stage=self, why="the repair is undone"),)
+
+
+class Unstage(Step, frozen=True, kw_only=True, tag="undo-stage"):
+    """Gigabytes on the root's overlay that nobody would look for. When they cannot be deleted, people are told."""
+
+    verb: ClassVar[Verb] = Verb.INSTALL
+    aftercare: ClassVar[bool] = True
+
+    stage: Stage
+
+    @property
+    def title(self) -> str:
+        return f"delete what was fetched and unpacked beside {ROOT}"
+
+    @property
+    def desired(self) -> dict[str, Any]:
+        return {"undone": "stage", "archive": self.stage.sha256}
+
+    def next(self, facts: Facts) -> Action:
+        if succeeded(facts, "discard"):
+            return Done("what was staged is deleted")
+        return failed(facts, "discard") or Run(self.stage.discard())

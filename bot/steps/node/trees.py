@@ -6,6 +6,7 @@ exchange TREE ROOT OLD SHA   exchange both in one step, and keep what was there 
 back TREE ROOT OLD SHA       the way back
 add TREE ROOT LIST           add to ROOT the files that it lacks, noting each in LIST first
 remove LIST                  the way back
+discard TREE DIRECTORY SHA   delete what was staged and never came to life, and what was fetched into DIRECTORY
 prune KEEP TREE...           delete all but the last KEEP of our old trees
 SHA is that of the archive that TREE came from; its mark tells one tree from the other, so each of these can be
 repeated after it was cut short anywhere. What lies at ROOT may have come from the same archive and be damaged since:
@@ -135,16 +136,6 @@ def make_executable(tree, root):
                 os.chmod(target, stat.S_IMODE(os.stat(source).st_mode))
 
 
-def delete(tree):
-    """By way of a name that nobody takes for a staged tree: cut short, it leaves none that looks whole."""
-    doomed = tree + ".partial"
-    if os.path.lexists(doomed):
-        shutil.rmtree(doomed)
-    if os.path.lexists(tree):
-        rename(tree, doomed)
-        shutil.rmtree(doomed)
-
-
 def add(tree, root, added):
     todo = list(missing_in(tree, root))
     os.makedirs(os.path.dirname(added), mode=0o700, exist_ok=True)
@@ -168,6 +159,16 @@ def remove(added):
     print("removed what was added")
 
 
+def discard(tree, directory, sha):
+    """A tree without the mark is none of these: it may be the old one, which an exchange left under that name."""
+    if mark_of(tree) == sha:
+        delete(tree)
+    for left in (tree + ".partial", directory):
+        if os.path.lexists(left):
+            shutil.rmtree(left)
+    print("what was staged is deleted")
+
+
 def prune(keep, *trees):
     for tree in trees[: max(0, len(trees) - int(keep))]:
         shutil.rmtree(tree)
@@ -180,6 +181,7 @@ VERBS = {
     "back": back,
     "add": add,
     "remove": remove,
+    "discard": discard,
     "prune": prune,
 }
 os.umask(0o022)

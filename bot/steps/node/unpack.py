@@ -4,11 +4,14 @@ Arguments: archive, sha256, its packer (xz or zstd), the tree to make, the versi
 Each member is judged before it is written: only below opt/kata, no absolute or climbing names, no link that leads
 out, no device, no setuid. Everything belongs to whoever runs this, root on a node, whatever the archive says.
 """
+import glob
 import posixpath
 import tarfile
+import time
 
 INSIDE = "opt/kata"
 MARKER = ".imsbot-archive"
+FORGOTTEN_S = 24 * 3600
 NEEDED = ("bin/containerd-shim-kata-v2", "share/defaults/kata-containers/configuration-qemu.toml")
 
 
@@ -104,7 +107,23 @@ def check_tree(tree, version):
             refuse("the archive is Kata %s, the configuration says %s" % (found, version))
 
 
+def clear_forgotten(tree, directory):
+    """Gigabytes that repairs left which never came to an end: staged trees and archives, of any version.
+
+    A younger one may belong to a repair that goes on, even another bot's. None stands still for a day between its
+    stage and its use: a pause and a lost node end in a hold after hours, and a held repair uses neither again. Old
+    trees are not staged ones; whether a micro-VM still uses one is for the facts to say.
+    """
+    beside = os.path.join(os.path.dirname(tree), ".imsbot-kata-")
+    found = set(glob.glob(beside + "*")) - set(glob.glob(beside + "old-*"))
+    found.update(glob.glob(os.path.join(os.path.dirname(directory), "*")))
+    for path in sorted(found - {tree, directory}):
+        if os.path.isdir(path) and not os.path.islink(path) and time.time() - os.stat(path).st_mtime > FORGOTTEN_S:
+            delete(path)
+
+
 def main(archive, wanted, packer, tree, version):
+    clear_forgotten(tree, os.path.dirname(archive))
     check_sum(archive, wanted)
     partial = tree + ".partial"
     for left in (partial, tree):

@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.core.action import Done, OutcomeKind
+from bot.core.action import Done, OutcomeKind, Run
 from bot.core.model import Diagnosis, Plan
 from bot.core.settings import Settings
 from bot.steps import Step, decode
 from bot.steps.install import Install, Mode
 from bot.steps.planner import Nothing, make_plan
+from bot.steps.stage import Stage
 from bot.steps.undo_plan import undo_plan
 from tests.unit.steps import archives, samples
 from tests.unit.steps.archives import FILES
@@ -88,15 +89,14 @@ def test_a_bare_node_gets_everything_and_then_needs_nothing(world: World) -> Non
 
 def test_undoing_the_whole_leaves_the_node_as_it_was(world: World) -> None:
     def seen() -> set[str]:
-        paths = [*world.path("/opt").rglob("*"), *world.path("/usr/local").rglob("*")]
-        return {str(p) for p in paths if "/.imsbot-kata-" not in str(p)}
+        return {str(p) for top in ("/opt", "/usr/local") for p in world.path(top).rglob("*")}
 
     before = seen()
     plan = plan_for(world)
     carry_out(world, plan)
     assert isinstance(plan, Plan)
     undo = undo_plan(plan, [p.name for p in plan.steps])
-    assert [s.name for s in undo] == ["undo-verify", "undo-link", "undo-install"]
+    assert [s.name for s in undo] == ["undo-verify", "undo-link", "undo-install", "undo-stage"]
     for step in undo[1:]:
         assert isinstance(world.drive(step), Done)
     assert seen() == before
@@ -263,6 +263,35 @@ def test_deleting_a_staged_tree_leaves_nothing_that_looks_like_one_wherever_it_i
     world.execute(msgspec.structs.replace(command, stdin=command.stdin.replace("VERBS = {", f"{cut}\nVERBS = {{")))
     assert world.read().kata_missing == ()
     assert not world.path(install.tree).exists()
+
+
+@pytest.mark.parametrize("cut", ["after the download", "while it was unpacked", "unpacked"])
+def test_a_repair_that_fails_after_its_stage_began_leaves_nothing_of_it(world: World, cut: str) -> None:
+    plan = plan_for(world)
+    stage, install = node_steps(plan)[:2]
+    assert isinstance(stage, Stage)
+    assert isinstance(install, Install)
+    if cut == "unpacked":
+        assert isinstance(world.drive(stage), Done)
+    else:
+        download = world.ask(stage, {}, world.now)
+        assert isinstance(download, Run)
+        assert world.execute(download.command).kind is OutcomeKind.OK
+    if cut == "while it was unpacked":
+        world.path(f"{install.tree}.partial").mkdir()
+    assert isinstance(plan, Plan)
+    (undo,) = undo_plan(plan, ["install-stage"])
+    assert isinstance(world.drive(undo), Done)
+    assert not list(world.path("/opt").iterdir())
+    assert not list(world.path("/var/lib/imsbot/stage").iterdir())
+
+
+def test_a_tree_without_the_mark_is_never_deleted_as_one_that_was_staged(world: World) -> None:
+    install = cut_short(world, "exchanged, not renamed")
+    stage = archives.stage("https://mirror/kata", install.sha256)
+    assert stage.tree == install.tree
+    world.execute(stage.discard())
+    assert (world.path(install.tree) / "VERSION").read_text() == "3.2.0\n"
 
 
 def test_a_newer_version_is_never_replaced(world: World) -> None:

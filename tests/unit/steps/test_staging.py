@@ -1,9 +1,15 @@
 """What the node's programs refuse to fetch and to unpack; they take paths, so they run here as they are."""
 
+import os
+import signal
+import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -127,6 +133,64 @@ def test_a_download_with_another_checksum_leaves_nothing_behind(tmp_path: Path) 
     assert done.returncode == 1
     assert b"not the pinned" in done.stderr
     assert not list((tmp_path / "stage").iterdir())
+
+
+@contextmanager
+def endless_mirror(seconds: float) -> Iterator[str]:
+    """Sends a little, then nothing more."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + b"x" * 5000)
+                time.sleep(seconds)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/kata.tar.xz"
+        thread.join()
+
+
+@pytest.mark.parametrize("ended_by", ["curl's own bound", "the unit's bound"])
+def test_a_download_that_does_not_end_leaves_no_half_behind(tmp_path: Path, ended_by: str) -> None:
+    seconds = "1" if ended_by == "curl's own bound" else "60"
+    with endless_mirror(3) as url:
+        argv = ["sh", "-s", "--", str(tmp_path / "stage"), url, "0" * 64, "100000", seconds, ""]
+        running = subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        assert running.stdin is not None
+        running.stdin.write(source("download.sh").encode())
+        running.stdin.close()
+        part = tmp_path / "stage" / "part"
+        deadline = time.monotonic() + 10
+        while not part.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        if ended_by == "the unit's bound":
+            os.killpg(running.pid, signal.SIGTERM)
+        assert running.wait(20) != 0
+        assert running.stderr is not None
+        running.stderr.close()
+    assert not list((tmp_path / "stage").iterdir())
+
+
+def test_what_repairs_forgot_a_day_ago_makes_room(tmp_path: Path) -> None:
+    """A younger one may be of a repair that goes on, and an old tree is kept."""
+    names = ["opt/.imsbot-kata-3.16.0-aaaa", "opt/.imsbot-kata-3.15.0-bbbb.partial", "state/aaaa"]
+    kept = ["opt/.imsbot-kata-3.14.0-cccc", "opt/.imsbot-kata-old-abcd2345", "opt/kata", "state/cccc"]
+    for name in [*names, *kept]:
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").touch()
+    for name in [*names, "opt/.imsbot-kata-old-abcd2345", "opt/kata"]:
+        os.utime(tmp_path / name, (0, 0))
+    content = archives.packed(archives.good_members())
+    archive = tmp_path / "state" / "here" / "archive"
+    archive.parent.mkdir()
+    archive.write_bytes(content)
+    argv = [str(archive), archives.sha256(content), "xz", str(tmp_path / "opt" / ".imsbot-kata-new"), VERSION]
+    assert python("unpack.py", argv) == (0, "")
+    left = [str(p.relative_to(tmp_path)) for top in ("opt", "state") for p in (tmp_path / top).iterdir()]
+    assert sorted([*kept, "opt/.imsbot-kata-new"]) == sorted(left)
 
 
 def test_a_mirror_that_has_no_such_file_is_said(tmp_path: Path) -> None:
