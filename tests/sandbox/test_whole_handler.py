@@ -12,7 +12,7 @@ from tests.sandbox.api import Fault
 from tests.sandbox.controllers import ims_job
 from tests.sandbox.nodes import WITHOUT_HANDLER
 from tests.sandbox.slack import OUTSIDER
-from tests.sandbox.whole import CardView, Sandbox, Worker, complaints, find_card, pinned
+from tests.sandbox.whole import CardView, Sandbox, Worker, complaints, find_card, pinned, press
 from tests.sandbox.whole.afterwards import configurations, journaled
 
 BROKEN = "ncn-w001"
@@ -26,13 +26,13 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 
 async def asked(sandbox: Sandbox) -> CardView:
-    return await sandbox.slack.wait_for(
+    return await sandbox.see(
         lambda slack: (card := find_card(slack, BROKEN)) and card.actions and card, timeout_s=60
     )
 
 
 async def settled(sandbox: Sandbox) -> CardView:
-    return await sandbox.slack.wait_for(
+    return await sandbox.see(
         lambda slack: (card := find_card(slack, BROKEN)) and card.settled and card, timeout_s=120
     )
 
@@ -45,7 +45,7 @@ async def test_an_approved_repair_lets_the_hanging_job_run(sandbox: Sandbox) -> 
     card = await asked(sandbox)
     assert job in card.shown
     assert "restart containerd" in card.shown
-    await sandbox.slack.click(card.message.ts, "imsbot-approve")
+    await sandbox.answer(lambda: find_card(sandbox.slack, BROKEN), "imsbot-approve")
     card = await settled(sandbox)
 
     assert "Healed" == card.state
@@ -60,18 +60,18 @@ async def test_without_an_approver_s_answer_nothing_changes(sandbox: Sandbox) ->
     before = configurations(sandbox)
     await sandbox.bot.start()
     job = sandbox.create_job(pinned(ims_job("create"), BROKEN))
-    card = await asked(sandbox)
+    await asked(sandbox)
 
-    await sandbox.slack.click(card.message.ts, "imsbot-approve", user=OUTSIDER)
-    await sandbox.slack.wait_for(lambda slack: slack.ephemerals(OUTSIDER), timeout_s=30)
+    await press(sandbox.slack, lambda: find_card(sandbox.slack, BROKEN), "imsbot-approve", user=OUTSIDER)
+    await sandbox.see(lambda slack: slack.ephemerals(OUTSIDER), timeout_s=30)
     assert "Waiting for an answer" == (await asked(sandbox)).state
-    await sandbox.slack.click(card.message.ts, "imsbot-deny")
+    await sandbox.answer(lambda: find_card(sandbox.slack, BROKEN), "imsbot-deny")
     assert "Denied" == (await settled(sandbox)).state
 
     sandbox.bot.kill()
     await sandbox.bot.ended()
     await sandbox.bot.start()
-    card = await sandbox.slack.wait_for(
+    card = await sandbox.see(
         lambda slack: (card := find_card(slack, BROKEN)) and "stays quiet" in card.shown and card, timeout_s=60
     )
     assert "Denied" == card.state
@@ -89,7 +89,9 @@ async def test_the_terminal_answers_while_slack_is_down(sandbox: Sandbox) -> Non
     await sandbox.bot.until(lambda: any(r["event"] == "Planned" for r in sandbox.bot.records), 60)
 
     code, _, said = await sandbox.bot.command("run")
-    assert (2, True) == (code, str(sandbox.folder) in said)
+    assert (1, True) == (code, str(sandbox.folder) in said), (
+        "it may be tried again: whoever holds the journal may end"
+    )
     code, listed, _ = await sandbox.bot.command("incidents", "--output", "json")
     (incident,) = json.loads(listed)
     assert (0, BROKEN) == (code, incident["target"])

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,10 +38,16 @@ class BotProcess:
         self.records: list[Record] = []
         """Everything logged so far, over all starts."""
         self.on_record: Callable[[Record], None] = lambda record: None
-        """Called with each line as it comes; may `kill`."""
+        """Called with each line as it comes; may `kill`. What it raises is raised to whoever waits for the bot."""
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
+        self._mistake: Exception | None = None
+        """What `on_record` raised."""
+        self._died: BotDied | None = None
+        self._end_wanted = False
+        self._trouble = asyncio.Event()
+        """One of `_mistake` and `_died` is there."""
 
     @property
     def running(self) -> bool:
@@ -50,6 +56,9 @@ class BotProcess:
     async def start(self, timeout_s: float = 60) -> None:
         """Returns when the bot says that it has started. Raises BotDied, TimeoutError."""
         seen = len(self.records)
+        self._died, self._end_wanted = None, False
+        if self._mistake is None:
+            self._trouble.clear()
         self._process = await asyncio.create_subprocess_exec(
             *("/usr/bin/setpriv", "--pdeathsig", "KILL", "--"),
             *(sys.executable, "-m", "bot", "run", "--config", str(self.config)),
@@ -68,14 +77,33 @@ class BotProcess:
         async with asyncio.timeout(timeout_s):
             while True:
                 self._news.clear()
+                if self._mistake is not None:
+                    raise self._mistake
                 if result := found():
                     return result
                 if self._reader is None or self._reader.done():
                     raise BotDied(f"the bot is not running; its last lines:\n{self.tail()}")
                 await self._news.wait()
 
+    async def outliving(self, wanted: Coroutine[Any, Any, _T]) -> _T:
+        """What `wanted` returns. Raises BotDied as soon as the bot ends and nobody killed or stopped it here."""
+        waiting, trouble = asyncio.create_task(wanted), asyncio.create_task(self._trouble.wait())
+        try:
+            await asyncio.wait({waiting, trouble}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done() and (error := self._mistake or self._died):
+                raise error
+            return await waiting
+        except TimeoutError as error:
+            error.add_note(f"the bot's last lines:\n{self.tail()}")
+            raise
+        finally:
+            waiting.cancel()
+            trouble.cancel()
+            await asyncio.gather(waiting, trouble, return_exceptions=True)
+
     def kill(self) -> None:
         """SIGKILL, as the OOM killer would do it. `ended` waits for the end."""
+        self._end_wanted = True
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
@@ -86,12 +114,16 @@ class BotProcess:
         assert self._reader is not None
         await asyncio.wait({self._reader})  # whoever stops waiting must not stop the reading
         self._reader.result()
-        return await self._process.wait()
+        code = await self._process.wait()
+        if self._mistake is not None:
+            raise self._mistake
+        return code
 
     async def stop(self, timeout_s: float = 20) -> int:
         """SIGTERM, and SIGKILL when that does not help in time."""
         if self._process is None:
             return 0
+        self._end_wanted = True
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -145,9 +177,16 @@ class BotProcess:
                 log.write(line)
                 record = _decode(line)
                 self.records.append(record)
-                self.on_record(record)
+                try:
+                    self.on_record(record)
+                except Exception as error:  # noqa: BLE001 - whoever waits raises it; a bot nobody reads would hang
+                    self._mistake = self._mistake or error
+                    self._trouble.set()
                 self._news.set()
-        await process.wait()
+        code = await process.wait()
+        if not self._end_wanted:
+            self._died = BotDied(f"the bot ended by itself with {code}; its last lines:\n{self.tail()}")
+            self._trouble.set()
         self._news.set()
 
 

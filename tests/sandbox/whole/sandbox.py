@@ -42,6 +42,7 @@ from tests.sandbox.nodes import HEALTHY, Nodes, NodeState
 from tests.sandbox.nodes.systemd.service import Service
 from tests.sandbox.slack import SlackServer
 from tests.sandbox.whole.access import BOT, LEASE_NAMESPACE
+from tests.sandbox.whole.cards import CardView, answer
 from tests.sandbox.whole.configuration import write_config
 from tests.sandbox.whole.process import BotProcess
 
@@ -166,8 +167,11 @@ class Sandbox:
     async def until(self, found: Callable[[], _T | None], timeout_s: float) -> _T:
         """What `found` returns as soon as it is true; asked after every write to the cluster.
 
-        Raises TimeoutError, or BotDied when the bot ended by itself meanwhile.
+        Raises TimeoutError, or BotDied when the bot ends by itself meanwhile.
         """
+        return await self.bot.outliving(self._until(found, timeout_s))
+
+    async def _until(self, found: Callable[[], _T | None], timeout_s: float) -> _T:
         store = self.registry.store
         async with asyncio.timeout(timeout_s):
             while True:
@@ -175,6 +179,18 @@ class Sandbox:
                 if result := found():
                     return result
                 await store.wait_newer(seen)
+
+    # What people see and do in Slack; both raise BotDied when the bot ends by itself meanwhile
+
+    async def see(self, look: Callable[[SlackServer], _T | None], timeout_s: float) -> _T:
+        """See `SlackServer.wait_for`."""
+        return await self.bot.outliving(self.slack.wait_for(look, timeout_s))
+
+    async def answer(self, look: Callable[[], CardView | None], action: str) -> None:
+        """See `cards.answer`."""
+        await self.bot.outliving(answer(self.slack, look, action))
+
+    # Jobs
 
     def create_job(self, job: KubeObject) -> str:
         """The Job's name."""
