@@ -15,6 +15,7 @@ from tests.sandbox.ims import CLIENT_SECRET, ImsServer
 from tests.sandbox.nodes import WITHOUT_HANDLER
 from tests.sandbox.whole import CardView, Sandbox, Worker, complaints, find_card, pinned
 from tests.sandbox.whole.afterwards import configurations
+from tests.sandbox.whole.process import Record
 
 BROKEN = "ncn-w001"
 WORKERS = {BROKEN: Worker(WITHOUT_HANDLER), "ncn-w002": Worker(), "ncn-w003": Worker()}
@@ -37,7 +38,7 @@ async def sandbox(tmp_path: Path, ims: ImsServer) -> AsyncIterator[Sandbox]:
 
 
 async def card(sandbox: Sandbox, wanted: Any, timeout_s: float = 120) -> CardView:
-    return await sandbox.slack.wait_for(
+    return await sandbox.see(
         lambda slack: (card := find_card(slack, BROKEN)) and wanted(card) and card, timeout_s=timeout_s
     )
 
@@ -64,7 +65,7 @@ async def test_after_a_restart_the_watcher_of_csm_reaches_containerd_again(
 
     asked = await card(sandbox, lambda card: card.actions)
     assert "see that sonar-jobs-watcher reaches containerd" in asked.shown
-    await sandbox.slack.click(asked.message.ts, "imsbot-approve")
+    await sandbox.answer(lambda: find_card(sandbox.slack, BROKEN), "imsbot-approve")
     ended = await card(sandbox, lambda card: card.settled)
 
     assert "Healed" == ended.state
@@ -81,19 +82,27 @@ async def test_after_a_restart_the_watcher_of_csm_reaches_containerd_again(
 async def test_the_record_of_a_job_that_is_lost_meanwhile_is_set_to_error(
     sandbox: Sandbox, ims: ImsServer
 ) -> None:
+    """It is lost between the cordon and the restart: the node is ours by then, and its containerd still broken."""
+
+    def lose(record: Record) -> None:
+        if (record["event"], record.get("step")) == ("StepEnded", "cordon"):
+            pod = sandbox.pod_of(job)
+            assert pod is not None
+            sandbox.registry.delete(PODS, pod["metadata"]["name"], IMS_NAMESPACE)
+            lost.append(pod["metadata"]["name"])
+
+    lost: list[str] = []
     before = configurations(sandbox)
+    sandbox.bot.on_record = lose
     await sandbox.bot.start()
     ims.add(JOB_ID, f"cray-ims-{JOB_ID}-create")
     job = sandbox.create_job(pinned(ims_job("create", JOB_ID), BROKEN))
 
-    asked = await card(sandbox, lambda card: card.actions)
-    await sandbox.slack.click(asked.message.ts, "imsbot-approve")
-    await card(sandbox, lambda card: card.state.startswith("Repairing"))
-    pod = sandbox.pod_of(job)
-    assert pod is not None
-    sandbox.registry.delete(PODS, pod["metadata"]["name"], IMS_NAMESPACE)
+    await card(sandbox, lambda card: card.actions)
+    await sandbox.answer(lambda: find_card(sandbox.slack, BROKEN), "imsbot-approve")
     ended = await card(sandbox, lambda card: card.settled)
 
+    assert 1 == len(lost)
     assert "Healed" == ended.state
     assert "its owner must submit it again" in ended.shown
     assert "error" == ims.records[JOB_ID]["status"]

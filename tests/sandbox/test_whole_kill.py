@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 from tests.sandbox.controllers import ims_job
 from tests.sandbox.nodes import WITHOUT_HANDLER
-from tests.sandbox.whole import Sandbox, Worker, answer, complaints, find_card, pinned
+from tests.sandbox.whole import BotDied, Sandbox, Worker, complaints, find_card, pinned
 from tests.sandbox.whole.afterwards import configurations, entries_journaled
 from tests.sandbox.whole.process import Record
 
@@ -41,10 +43,15 @@ class Killer:
             self._sandbox.bot.kill()
 
     async def keep_running(self) -> None:
+        """Raises BotDied when the bot ends by itself."""
+        bot = self._sandbox.bot
         while True:
-            await self._sandbox.bot.ended()
+            code = await bot.ended()
+            if code != -signal.SIGKILL:
+                raise BotDied(f"the bot ended by itself with {code}; its last lines:\n{bot.tail()}")
             self._killed = False
-            await self._sandbox.bot.start()
+            with suppress(BotDied):  # killed again before it was up
+                await bot.start()
 
 
 async def test_a_repair_survives_kills_at_every_kind_of_moment(tmp_path: Path) -> None:
@@ -53,16 +60,17 @@ async def test_a_repair_survives_kills_at_every_kind_of_moment(tmp_path: Path) -
         killer = Killer(sandbox)
         sandbox.bot.on_record = killer.hear
         await sandbox.bot.start()
-        keeper = asyncio.create_task(killer.keep_running())
-        job = sandbox.create_job(pinned(ims_job("create"), BROKEN))
+        async with asyncio.TaskGroup() as tasks:
+            keeper = tasks.create_task(killer.keep_running())
+            job = sandbox.create_job(pinned(ims_job("create"), BROKEN))
 
-        await sandbox.slack.wait_for(lambda slack: find_card(slack, BROKEN), timeout_s=60)
-        await answer(sandbox.slack, lambda: find_card(sandbox.slack, BROKEN), "imsbot-approve")
-        card = await sandbox.slack.wait_for(
-            lambda slack: (card := find_card(slack, BROKEN)) and card.settled and card, timeout_s=150
-        )
-        await sandbox.until(lambda: sandbox.complete(job), 60)
-        keeper.cancel()
+            await sandbox.see(lambda slack: find_card(slack, BROKEN), timeout_s=60)
+            await sandbox.answer(lambda: find_card(sandbox.slack, BROKEN), "imsbot-approve")
+            card = await sandbox.see(
+                lambda slack: (card := find_card(slack, BROKEN)) and card.settled and card, timeout_s=150
+            )
+            await sandbox.until(lambda: sandbox.complete(job), 60)
+            keeper.cancel()
 
         assert "Healed" == card.state
         assert [] == killer.left

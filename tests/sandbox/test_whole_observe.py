@@ -10,7 +10,7 @@ import yaml
 from tests.sandbox.api import Call
 from tests.sandbox.controllers import ims_job
 from tests.sandbox.nodes import WITHOUT_HANDLER
-from tests.sandbox.whole import CardView, Sandbox, Worker, answer, complaints, find_card, pinned
+from tests.sandbox.whole import CardView, Sandbox, Worker, complaints, find_card, pinned
 from tests.sandbox.whole.access import BOT
 from tests.sandbox.whole.afterwards import configurations, journaled
 
@@ -19,7 +19,7 @@ WORKERS = {BROKEN: Worker(WITHOUT_HANDLER), "ncn-w002": Worker(), "ncn-w003": Wo
 
 
 async def settled(sandbox: Sandbox, since: str = "") -> CardView:
-    return await sandbox.slack.wait_for(
+    return await sandbox.see(
         lambda slack: (card := find_card(slack, BROKEN, since=since)) and card.settled and card, timeout_s=120
     )
 
@@ -60,8 +60,7 @@ async def test_it_only_says_what_it_would_do_until_the_mode_is_approve(tmp_path:
 
         set_mode(sandbox, "approve")
         await sandbox.bot.start()
-        await answer(
-            sandbox.slack,
+        await sandbox.answer(
             lambda: find_card(sandbox.slack, BROKEN, since=card.message.ts),
             "imsbot-approve",
         )

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+from bot.adapters.control import Peer
 from bot.core.action import SetCordon
 from tests.sandbox.api import CONFIGMAPS
 from tests.sandbox.controllers import ims_job
 from tests.sandbox.nodes import WITHOUT_HANDLER
-from tests.sandbox.whole import CardView, Sandbox, Worker, answer, complaints, find_card, pinned
+from tests.sandbox.whole import CardView, Sandbox, Worker, complaints, find_card, pinned
 from tests.sandbox.whole.access import LEASE_NAMESPACE
 from tests.sandbox.whole.afterwards import configurations, journaled
 
+ME = Peer(os.getpid(), os.getuid()).name
 BROKEN = "ncn-w001"
 WORKERS = {BROKEN: Worker(WITHOUT_HANDLER), "ncn-w002": Worker(), "ncn-w003": Worker()}
 
 
 async def shown(sandbox: Sandbox, *words: str) -> CardView:
-    return await sandbox.slack.wait_for(
+    return await sandbox.see(
         lambda slack: (card := find_card(slack, BROKEN)) and all(w in card.shown for w in words) and card,
         timeout_s=120,
     )
@@ -57,7 +60,7 @@ async def test_a_repair_stands_still_while_paused_and_ends_well_after_it(tmp_pat
         )
         await sandbox.bot.start()
         job = sandbox.create_job(pinned(ims_job("create"), BROKEN))
-        await answer(sandbox.slack, lambda: find_card(sandbox.slack, BROKEN), "imsbot-approve")
+        await sandbox.answer(lambda: find_card(sandbox.slack, BROKEN), "imsbot-approve")
 
         card = await shown(sandbox, "paused by the ConfigMap", "upgrade of CSM", "stands still since")
         assert card.state.startswith("Paused at step")
@@ -69,16 +72,16 @@ async def test_a_repair_stands_still_while_paused_and_ends_well_after_it(tmp_pat
         assert "Paused: " in await command(sandbox, "pause", "--reason", "let me look first")
         await sandbox.bot.start()
         set_key(sandbox, None)
-        await shown(sandbox, "paused by root", "let me look first")
+        await shown(sandbox, f"paused by {ME}", "let me look first")
         await sandbox.bot.until(lambda: any(r["event"] == "Resumed" for r in sandbox.bot.records), 30)
-        assert ["paused by root (uid 0): let me look first"] == (await open_incident(sandbox))["paused"]
+        assert [f"paused by {ME}: let me look first"] == (await open_incident(sandbox))["paused"]
         listed = await command(sandbox, "incidents")
-        assert "The bot is paused by root (uid 0): let me look first" in listed
+        assert f"The bot is paused by {ME}: let me look first" in listed
         assert done == acts(sandbox)
         assert before == configurations(sandbox)
 
         assert "Resumed" in await command(sandbox, "resume")
-        card = await sandbox.slack.wait_for(
+        card = await sandbox.see(
             lambda slack: (card := find_card(slack, BROKEN)) and card.settled and card, timeout_s=150
         )
         assert "Healed" == card.state

@@ -11,7 +11,7 @@ from bot.views.digest_card import PICK
 from tests.sandbox.api import NODES
 from tests.sandbox.nodes import WITHOUT_HANDLER
 from tests.sandbox.slack import OUTSIDER
-from tests.sandbox.whole import Sandbox, Worker, answer, cards, find_card
+from tests.sandbox.whole import Sandbox, Worker, cards, find_card, press
 
 BROKEN = "ncn-w001"
 WORKERS = {
@@ -48,22 +48,22 @@ async def test_the_bot_tells_drift_on_a_digest_and_repairs_what_is_picked_there(
         await bot.start()
         code, out, _ = await bot.command("sweep", "--post")
         assert (0, True) == (code, "A sweep begins" in out)
-        digest = await slack.wait_for(lambda s: find_card(s, "Sweep", "1 target drifted"), timeout_s=60)
+        digest = await sandbox.see(lambda s: find_card(s, "Sweep", "1 target drifted"), timeout_s=60)
         assert (PICK,) == digest.actions
         assert [digest.subject] == [card.subject for card in cards(slack)], "nobody is asked"
-        await slack.click(digest.message.ts, PICK, user=OUTSIDER)
-        assert await slack.wait_for(lambda s: s.ephemerals(OUTSIDER), timeout_s=10)
+        await press(slack, lambda: find_card(slack, "Sweep"), PICK, user=OUTSIDER)
+        assert await sandbox.see(lambda s: s.ephemerals(OUTSIDER), timeout_s=60)
         bot.kill()
         await bot.ended()
         await bot.start()
-        await answer(slack, lambda: find_card(slack, "Sweep"), PICK)
-        asked = await slack.wait_for(
+        await sandbox.answer(lambda: find_card(slack, "Sweep"), PICK)
+        asked = await sandbox.see(
             lambda s: (card := find_card(s, BROKEN)) and APPROVE in card.actions and card, timeout_s=60
         )
         assert "handler not loaded" in asked.headline
-        await slack.click(asked.message.ts, APPROVE)
-        await slack.wait_for(lambda s: (card := find_card(s, BROKEN)) and card.ended and card, timeout_s=120)
-        told = await slack.wait_for(lambda s: (card := find_card(s, "Sweep")) and "healed" in card.shown, 30)
+        await sandbox.answer(lambda: find_card(slack, BROKEN), APPROVE)
+        await sandbox.see(lambda s: (card := find_card(s, BROKEN)) and card.ended and card, timeout_s=120)
+        told = await sandbox.see(lambda s: (card := find_card(s, "Sweep")) and "healed" in card.shown, 30)
         assert told
         assert 2 == len(cards(slack)), "one digest, also over a restart, and the incident's card"
         assert "0 with drift" in (await bot.command("sweep"))[1]

@@ -6,7 +6,7 @@ must hold when all is over). Nothing here knows how a repair looks.
 """
 
 from tests.sandbox.whole.afterwards import complaints
-from tests.sandbox.whole.cards import CardView, answer, cards, find_card
+from tests.sandbox.whole.cards import CardView, answer, cards, find_card, press
 from tests.sandbox.whole.process import BotDied, BotProcess
 from tests.sandbox.whole.sandbox import Sandbox, Worker, pinned
 
@@ -21,4 +21,5 @@ __all__ = [
     "complaints",
     "find_card",
     "pinned",
+    "press",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.sandbox.slack import APPROVER, Message, SlackServer, User
+from tests.sandbox.slack import APPROVER, Message, Outcome, SlackServer, User
 
 _METADATA = "imsbot_incident"
 _TAKEN_WITHIN_S = 8.0
@@ -91,3 +91,19 @@ async def answer(
             await slack.wait_for(lambda _: (seen := look()) is not None and not seen.actions, _TAKEN_WITHIN_S)
             return
     raise TimeoutError(f"no click on {action} was taken in {_TRIES} tries")
+
+
+async def press(slack: SlackServer, look: Callable[[], CardView | None], action: str, *, user: User) -> None:
+    """Click until the bot has acknowledged it, whatever it makes of it.
+
+    A bot that says "started" may have no socket yet, and a socket comes and goes: then nobody hears a click, and
+    Slack sends it to nobody later. Raises TimeoutError when none was heard.
+    """
+    for _ in range(_TRIES):
+        await slack.wait_for(lambda slack: slack.sockets.connections, _TRIES * _TAKEN_WITHIN_S)
+        card = await slack.wait_for(lambda _: look(), _TAKEN_WITHIN_S)
+        with suppress(LookupError):  # the card was redrawn since we looked at it
+            click = await slack.click(card.message.ts, action, user=user)
+            if click.outcome is Outcome.ACKNOWLEDGED:
+                return
+    raise TimeoutError(f"no click on {action} was heard in {_TRIES} tries")
