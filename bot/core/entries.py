@@ -136,6 +136,8 @@ class Continued(Record, frozen=True, tag="continued"):
 class StepBegan(Record, frozen=True, tag="step-began"):
     name: str
     undo: bool = False
+    heard: datetime | None = None
+    """The newest stamp of what the cluster had said of the hanging jobs until then, where that was read."""
 
 
 class Intended(Record, frozen=True, tag="intended"):

@@ -52,6 +52,8 @@ class StepProgress:
     planned: PlannedStep
     state: StepState = StepState.WAITING
     began: datetime | None = None
+    heard: datetime | None = None
+    """What the cluster had said of the hanging jobs when it began; newer stamps are news."""
     ended: datetime | None = None
     evidence: str = ""
     verdict: Verdict | None = None

@@ -190,7 +190,8 @@ def _progressed(i: Incident, record: e.StepBegan | e.Intended | e.Ended | e.Step
 def _step_after(step: StepProgress, record: e.StepBegan | e.Intended | e.Ended | e.StepEnded) -> StepProgress:
     match record:
         case e.StepBegan(name=name) if name == step.planned.name:
-            return replace(step, state=StepState.RUNNING, began=step.began or record.at)
+            began, heard = (step.began, step.heard) if step.began else (record.at, record.heard)
+            return replace(step, state=StepState.RUNNING, began=began, heard=heard)
         case e.Intended(step=name) if name == step.planned.name:
             return replace(step, acts=(*step.acts, record))
         case e.Ended(seq=seq, outcome=outcome) if any(act.seq == seq for act in step.acts):

@@ -15,7 +15,8 @@ def with_acts(facts: Facts, progress: StepProgress) -> Facts:
     """The facts, and what the step itself has done so far."""
     keys = {act.seq: act.key for act in progress.acts}
     outcomes = {keys[seq]: outcome for seq, outcome in progress.outcomes}
-    return replace(facts, outcomes=outcomes, acted=progress.acts[-1].at if progress.acts else None)
+    acted = progress.acts[-1].at if progress.acts else None
+    return replace(facts, outcomes=outcomes, acted=acted, heard=progress.heard)
 
 
 def refuse_repetition(progress: StepProgress, key: str) -> None:

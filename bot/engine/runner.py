@@ -114,7 +114,9 @@ class Runner:
         """One turn of one step."""
         name = progress.planned.name
         if progress.began is None:
-            await self._owner.record(e.StepBegan(at=self._owner.now(), name=name, undo=self._undoing))
+            heard = self._kept[0].cluster.heard if self._kept else None
+            began = e.StepBegan(at=self._owner.now(), name=name, undo=self._undoing, heard=heard)
+            await self._owner.record(began)
             return
         step = decode(progress.planned)
         facts = self._kept_for(step, progress) or await self._gather(self._shell, step.needs_node, progress)

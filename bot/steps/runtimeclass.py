@@ -18,7 +18,7 @@ from bot.core.runtime_class import differences
 from bot.steps.configure import QEMU
 from bot.steps.situation import CannotRepairError, Situation
 from bot.steps.step import Step, failed
-from bot.steps.verify_canary import newest_failure
+from bot.steps.verify_canary import heard_before, newest_failure
 
 
 class CreateClass(Step, frozen=True, kw_only=True, tag="runtimeclass"):
@@ -85,7 +85,7 @@ class VerifyAdmitted(Step, frozen=True, kw_only=True, tag="verify-admitted"):
         until = facts.began + timedelta(seconds=self.timeout_s)
         if facts.now < until:
             return Wait(until, f"{names} waits for the next try")
-        again = newest_failure(facts, facts.cluster.rescued_events, self.families)
+        again = newest_failure(facts, facts.cluster.rescued_events, self.families, heard_before(facts))
         if again is not None:
             return Fail(f"{names} still fails in the same way: {again.message}", Verdict.DISPROVEN)
         return Done(f"{names} was not tried again within {self.timeout_s:g} s", Verdict.INCONCLUSIVE)

@@ -6,12 +6,13 @@ its termination message: a Kata guest has another one than its host.
 """
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from bot.core.action import Action, Api, CreateCanary, DeleteCanary, Done, Fail, Verdict, Wait
 from bot.core.facts import Facts
 from bot.core.model import Family, Verb
+from bot.core.moments import EPOCH
 from bot.core.objects import Event, Pod, TerminatedState
 from bot.core.pods import has_sandbox
 from bot.steps.refusal import MISSING, UNFIT
@@ -110,7 +111,7 @@ class VerifyCanary(Step, frozen=True, kw_only=True, tag="verify-canary"):
         if has_sandbox(pod):
             return None
         against = {*self.families, *(UNFIT if over else MISSING)}
-        seen = newest_failure(facts, facts.cluster.canary_events, against)
+        seen = newest_failure(facts, facts.cluster.canary_events, against, EPOCH)
         if seen is None:
             return None
         same = facts.classify(seen) in self.families
@@ -165,10 +166,21 @@ class CleanUpCanary(Step, frozen=True, kw_only=True, tag="verify-cleanup"):
         return failed(facts, "delete-canary") or Api(DeleteCanary(self.namespace, self.pod), self.title)
 
 
-def newest_failure(facts: Facts, events: tuple[Event, ...], families: Collection[Family]) -> Event | None:
-    """The newest Event since the step began that the rules call one of `families`."""
-    same = [e for e in events if e.at >= facts.began.replace(microsecond=0) and facts.classify(e) in families]
+def newest_failure(
+    facts: Facts, events: tuple[Event, ...], families: Collection[Family], after: datetime
+) -> Event | None:
+    """The newest Event with a later stamp than `after` that the rules call one of `families`.
+
+    Events bear their writer's time, which may be minutes from ours. So `after` is a stamp of the cluster's: of an
+    Event or of a container. The canary's need none: they are about a pod that was made for this proof.
+    """
+    same = [e for e in events if e.at > after and facts.classify(e) in families]
     return max(same, key=lambda event: event.at, default=None)
+
+
+def heard_before(facts: Facts) -> datetime:
+    """What was said of the hanging jobs up to here is of before the step; our own time where nobody read that."""
+    return facts.began - timedelta(seconds=1) if facts.heard is None else facts.heard
 
 
 def _doubt(why: str) -> Done:

@@ -12,10 +12,11 @@ from bot.core.action import Action, Done, Fail, Verdict, Wait
 from bot.core.facts import Facts
 from bot.core.fate import is_dead, job_fates
 from bot.core.model import Family, Verb
+from bot.core.moments import EPOCH
 from bot.core.objects import Pod
 from bot.core.pods import has_sandbox
 from bot.steps.step import Step
-from bot.steps.verify_canary import newest_failure
+from bot.steps.verify_canary import heard_before, newest_failure
 
 
 class VerifyRescued(Step, frozen=True, kw_only=True, tag="verify-rescued"):
@@ -49,11 +50,12 @@ class VerifyRescued(Step, frozen=True, kw_only=True, tag="verify-rescued"):
         hanging = [pod for pod in pods if not has_sandbox(pod)]
         if hanging:
             return self._wait_for(hanging, facts)
-        since = max((at for pod in pods for at in _starts(pod)), default=facts.began)
-        again = newest_failure(facts, facts.cluster.rescued_events, self.families)
-        if again is not None and again.at > since:
+        started = max((at for pod in pods for at in _starts(pod)), default=None)
+        after = max(started or EPOCH, heard_before(facts))
+        again = newest_failure(facts, facts.cluster.rescued_events, self.families, after)
+        if again is not None:
             return Fail(f"the same failure came back: {again.message}", Verdict.DISPROVEN)
-        until = since + timedelta(seconds=self.quiet_s)
+        until = (started or facts.began) + timedelta(seconds=self.quiet_s)
         names = ", ".join(pod.metadata.name for pod in pods)
         if facts.now < until:
             return Wait(until + timedelta(seconds=1), f"{names} started; the failure must stay away until then")
@@ -64,7 +66,7 @@ class VerifyRescued(Step, frozen=True, kw_only=True, tag="verify-rescued"):
         names = ", ".join(pod.metadata.name for pod in hanging)
         if facts.now < until:
             return Wait(until, f"{names} did not start yet")
-        again = newest_failure(facts, facts.cluster.rescued_events, self.families)
+        again = newest_failure(facts, facts.cluster.rescued_events, self.families, heard_before(facts))
         if again is not None:
             return Fail(f"{names} still fails in the same way: {again.message}", Verdict.DISPROVEN)
         why = f"{names} did not start within {self.timeout_s:g} s, for another reason"

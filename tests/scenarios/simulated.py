@@ -274,7 +274,7 @@ class SimulatedCluster:
         return self._failure()
 
     def _failure(self) -> tuple[Event, ...]:
-        return (samples.event(self.kubelet_says, self.clock.now()),)
+        return (samples.event(self.kubelet_says, self.clock.elsewhere()),)
 
     async def apply(self, change: ClusterChange, *, dry_run: bool = False) -> Outcome:
         if self.down:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.core import entries as e
 from bot.core.action import Outcome, OutcomeKind, SetLabel
 from bot.core.incident import Incident, Phase
 from bot.core.model import Actor, Result
@@ -85,6 +86,39 @@ def test_a_second_cause_behind_the_one_that_was_seen_undoes_the_repair_of_the_fi
         assert_put_back(stage, incident)
         assert incident.failure is not None
         assert incident.failure.why.startswith("Kata does not run on ncn-w001: Failed to create pod sandbox")
+
+    run_virtually(scenario())
+
+
+@pytest.mark.parametrize("ahead_s", [240.0, -240.0])
+def test_a_refusal_of_the_canary_counts_by_no_clock(ahead_s: float) -> None:
+    async def scenario() -> None:
+        stage = refusing(Stage(), HANDLER)
+        stage.clock.wall_offset_s = ahead_s
+        async with stage.engine() as engine:
+            await approved(engine)
+            stage.clock.wall_offset_s = 0.0  # the bot's own time never goes back, so it stays ahead
+            incident = await engine.until_phase(Phase.CLOSED)
+        assert_put_back(stage, incident)
+
+    run_virtually(scenario())
+
+
+@pytest.mark.parametrize("ahead_s", [240.0, -240.0])
+def test_a_failure_that_comes_back_to_the_hanging_job_counts_by_the_cluster_s_clock(ahead_s: float) -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        stage.clock.wall_offset_s = ahead_s
+
+        def fail_again(_: int, entry: e.Entry) -> None:
+            stage.cluster.fails_again |= isinstance(entry, e.StepBegan) and entry.name == "verify-rescued"
+
+        stage.journal.on_append = fail_again
+        async with stage.engine() as engine:
+            await approved(engine)
+            incident = await engine.until_phase(Phase.CLOSED)
+        assert Result.RESTORED is incident.result, incident.closed
+        assert samples.CONFIG == stage.node.content
 
     run_virtually(scenario())
 

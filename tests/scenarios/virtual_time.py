@@ -45,6 +45,10 @@ class VirtualClock:
     def now(self) -> datetime:
         return START + timedelta(seconds=self.monotonic() + self.wall_offset_s)
 
+    def elsewhere(self) -> datetime:
+        """What the clocks of the cluster say."""
+        return START + timedelta(seconds=self.monotonic())
+
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 

@@ -133,6 +133,8 @@ class Facts:
     classify: Classify
     acted: datetime | None = None
     """When this very step announced its latest act."""
+    heard: datetime | None = None
+    """`ClusterFacts.heard` when this step began; `None` where it was not read then."""
 
     @property
     def on_node(self) -> NodeFacts:

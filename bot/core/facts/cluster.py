@@ -1,8 +1,10 @@
 """What the API says about a target, read live before every decision (never from the watch's cache)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.core.model import Target
+from bot.core.moments import EPOCH
 from bot.core.objects import Event, Job, Node, Pod, RuntimeClass
 
 
@@ -29,6 +31,11 @@ class ClusterFacts:
     """Warning Events about the canary, by its uid; empty while there is no canary."""
     rescued_events: tuple[Event, ...]
     """Warning Events about the pods and Jobs to rescue, by their uids."""
+
+    @property
+    def heard(self) -> datetime:
+        """The newest stamp of `rescued_events`, by the cluster's clocks; EPOCH when nothing was said."""
+        return max((event.at for event in self.rescued_events), default=EPOCH)
 
 
 @dataclass(frozen=True, slots=True)

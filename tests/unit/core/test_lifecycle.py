@@ -113,6 +113,16 @@ def test_steps_advance_in_order_and_the_weakest_verdict_counts() -> None:
     assert Verdict.INCONCLUSIVE is incident.verdict
 
 
+def test_what_was_heard_when_a_step_began_is_not_forgotten_and_an_old_journal_knows_none() -> None:
+    began = [opened(), PLANNED, asked(), answered(), STARTED, e.StepBegan(at=at(4), name="configure", heard=at(3))]
+    again = fold(ID, [*began, e.StepBegan(at=at(9), name="configure", heard=at(8))])
+    assert again.current is not None
+    assert (at(4), at(3)) == (again.current.began, again.current.heard)
+    old = e.decode(b'{"entry":"step-began","at":"2026-11-24T03:00:04Z","name":"configure","undo":false}')
+    assert isinstance(old, e.StepBegan)
+    assert old.heard is None
+
+
 def test_an_undo_moves_its_own_steps_and_leaves_the_plans_as_they_were() -> None:
     undo = e.UndoPlanned(at=at(6), steps=(step(Verb.UNCORDON),))
     incident = fold(

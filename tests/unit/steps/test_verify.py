@@ -224,6 +224,25 @@ def test_a_pod_that_still_fails_in_the_same_way_disproves_only_at_the_end_of_its
     assert action.verdict is Verdict.DISPROVEN
 
 
+@pytest.mark.parametrize("ahead_s", [-600, 0, 600], ids=["clock behind", "clocks agree", "clock ahead"])
+def test_what_is_of_before_the_repair_is_known_by_the_cluster_s_stamps(ahead_s: float) -> None:
+    """They are the kubelet's; the bot's clock is ahead of them by so much."""
+    hanging = samples.pod("ims-1", phase="Pending")
+    before, after = samples.event(SAME, later(-20 - ahead_s)), samples.event(SAME, later(20 - ahead_s))
+    facts = samples.facts(now=later(121), heard=before.at)
+    old = replace(facts, cluster=samples.cluster(rescued=(hanging,), rescued_events=(before,)))
+    assert Verdict.INCONCLUSIVE is RESCUED.next(old).verdict  # type: ignore[union-attr]
+    new = replace(facts, cluster=samples.cluster(rescued=(hanging,), rescued_events=(before, after)))
+    assert Verdict.DISPROVEN is RESCUED.next(new).verdict  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("ahead_s", [-600, 600], ids=["clock behind", "clock ahead"])
+def test_what_is_said_of_the_canary_is_never_of_before_it(ahead_s: float) -> None:
+    action = ask(CANARY, canary=canary(), canary_events=(samples.event(SAME, later(3 - ahead_s)),))
+    assert isinstance(action, Fail)
+    assert action.verdict is Verdict.DISPROVEN
+
+
 def test_an_event_of_before_the_repair_is_no_proof_against_it() -> None:
     hanging = samples.pod("ims-1", phase="Pending")
     events = (samples.event(SAME, later(-20)),)
