@@ -59,6 +59,9 @@ def explain(
         Path | None,
         typer.Option("--config", "-c", help="Use this site's namespaces, rules and kubeconfig; not needed."),
     ] = None,
+    rules: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Use the rules of this folder; needs no configuration.")
+    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Say what the bot would make of each Event, Pod and Node in the FILEs, and why. Changes nothing.
@@ -69,7 +72,7 @@ def explain(
     """
     from bot.cli.explain import explain_files
 
-    explain_files(files, objects or (), config, cluster=cluster, output=output)
+    explain_files(files, objects or (), config, rules, cluster=cluster, output=output)
 
 
 def preview(

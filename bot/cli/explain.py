@@ -51,21 +51,30 @@ class Site:
     stuck_after_s: float
 
     @classmethod
-    def of(cls, config: Path | None) -> "Site":
-        """The defaults without a configuration file. Raises InputError."""
+    def of(cls, config: Path | None, rules: Path | None = None) -> "Site":
+        """The defaults without a configuration file; `rules` is a folder in the place of the site's.
+
+        Raises InputError.
+        """
         if config is None:
             kubernetes = usual_kubernetes(os.environ)
-            return cls(kubernetes, JoinPolicy.of(kubernetes, Nodes(), Kata()), None, Limits().stuck_after_s)
+            return cls(kubernetes, JoinPolicy.of(kubernetes, Nodes(), Kata()), rules, Limits().stuck_after_s)
         settings = load_settings(config)
         policy = JoinPolicy.of(settings.kubernetes, settings.nodes, settings.kata)
-        return cls(settings.kubernetes, policy, settings.rules_dir, settings.limits.stuck_after_s)
+        return cls(settings.kubernetes, policy, rules or settings.rules_dir, settings.limits.stuck_after_s)
 
 
 def explain_files(
-    files: Sequence[str], objects: Sequence[str], config: Path | None, *, cluster: bool, output: Output
+    files: Sequence[str],
+    objects: Sequence[str],
+    config: Path | None,
+    rules: Path | None,
+    *,
+    cluster: bool,
+    output: Output,
 ) -> None:
     """Join with `objects`, and with those of the live cluster when asked."""
-    site = Site.of(config)
+    site = Site.of(config, rules)
     live = (asyncio.run(read_live(site.kubernetes)),) if cluster else ()
     told = explain(files, objects, live, site)
     if output is Output.JSON:

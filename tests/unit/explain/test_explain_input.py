@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.rules_files import packaged_rules_dir
 from bot.cli.explain import Site, explain, print_json, print_lines
 from bot.cli.read_objects import parse_source
 from bot.core.errors import InputError
@@ -331,3 +333,14 @@ def test_an_event_with_next_to_nothing_is_read() -> None:
         b'{"kind":"Event","message":null,"source":null,"involvedObject":{"kind":"Pod"}}', "f"
     ).said
     assert isinstance(said.object, Event)
+
+
+def test_rules_of_a_folder_are_tried_without_any_configuration(tmp_path: Path) -> None:
+    """A rule that is being written needs no key and no token."""
+    rules = tmp_path / "rules"
+    shutil.copytree(packaged_rules_dir(), rules)
+    (rules / f"{HANDLER}.yaml").unlink()
+    told = explain([file_of(tmp_path, "a", POD, EVENT)], [], [], Site.of(None, rules))
+    assert HANDLER not in {one.verdict.family.value for one in told}
+    with pytest.raises(InputError):
+        explain([file_of(tmp_path, "a", POD)], [], [], Site.of(None, tmp_path / "nowhere"))
