@@ -1,7 +1,8 @@
 """Configuration: a complete example, every error at once with its path, and no secret in any text."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -37,44 +38,58 @@ def write(tmp_path: Path, document: Any) -> Path:
     return path
 
 
-def keys_of(model: type[BaseModel], prefix: str = "") -> set[str]:
-    found = set()
+def defaults_of(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
+    """Path of a key -> its default, or `NEEDED`. Of named things (`pools`) the names are left out."""
+    found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        section = next(
-            (
-                t
-                for t in (field.annotation, *getattr(field.annotation, "__args__", ()))
-                if isinstance(t, type) and issubclass(t, BaseModel)
-            ),
-            None,
-        )
-        found |= keys_of(section, f"{prefix}{name}.") if section else {f"{prefix}{name}"}
+        section = next((t for t in (field.annotation, *get_args(field.annotation)) if is_section(t)), None)
+        if section:
+            found |= defaults_of(section, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = (
+                NEEDED if field.is_required() else field.get_default(call_default_factory=True)
+            )
     return found
 
 
-def test_the_example_names_every_key_with_its_default(valid: dict[str, Any], tmp_path: Path) -> None:
-    uncommented = EXAMPLE.read_text()
-    for key in keys_of(Settings):
-        assert f"{key.rsplit('.', 1)[-1]}:" in uncommented, f"{key} is not in config.example.yaml"
-    settings = load_settings(write(tmp_path, valid))
-    needed = {"ssh": {"client_key": "x", "known_hosts": "x"}, "canary": {"image": "x"}}
-    defaults = Settings.model_validate(needed)
-    for section in (
-        "kubernetes",
-        "nodes",
-        "approval",
-        "pause",
-        "limits",
-        "lease",
-        "restart",
-        "checks",
-        "http",
-        "mode",
-        "pools",
-        "plan",
-        "sigterm_grace_s",
-    ):
-        assert getattr(defaults, section) == getattr(settings, section), section
+def is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def said_by(model: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """Path of a key that was really given -> its value."""
+    found: dict[str, Any] = {}
+    for name in model.model_fields_set:
+        value = getattr(model, name)
+        sections = list(value.values()) if isinstance(value, dict) else [value]
+        for section in sections:
+            if isinstance(section, BaseModel):
+                found |= said_by(section, f"{prefix}{name}.")
+        if not any(isinstance(section, BaseModel) for section in sections):
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+NEEDED = object()
+OF_A_SITE = {
+    *("rules_dir", "pools.nodes", "pools.mode", "kubernetes.kubeconfig", "kubernetes.context", "nodes.own_node"),
+    *("ssh.client_key", "ssh.known_hosts", "canary.image", "http.port"),
+    *("kata.archive.version", "kata.archive.url", "kata.archive.sha256"),
+    *("kata.archive.size_bytes", "kata.archive.ca_file"),
+    *("slack.channel", "slack.approvers", "slack.team", "slack.app_token_file", "slack.bot_token_file"),
+    *("ims.url", "ims.token_url", "ims.client_secret_file", "ims.ca_file"),
+}
+"""Keys where the example shows what a value looks like: they have no default, or are unset by default."""
+
+
+def test_the_example_names_every_key_with_its_default() -> None:
+    """Those too that stand behind a `#`."""
+    uncommented = re.sub(r"^( *)# ( *[a-z0-9_]+:)", r"\1\2", EXAMPLE.read_text(), flags=re.MULTILINE)
+    document = yaml.safe_load(uncommented)
+    document["kata"]["archive"]["sha256"] = "1" * 64  # the example's is refused
+    defaults, said = defaults_of(Settings), said_by(Settings.model_validate(document))
+    assert set(defaults) == set(said)
+    assert OF_A_SITE == {key for key, value in said.items() if value != defaults[key]}
 
 
 def test_every_error_comes_at_once_with_its_path(valid: dict[str, Any], tmp_path: Path) -> None:
