@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -13,7 +12,6 @@ import yaml
 
 from tests.sandbox.api import (
     CONFIGMAPS,
-    NAMESPACES,
     Allow,
     ApiServer,
     Call,
@@ -28,18 +26,9 @@ MAPS = "/api/v1/namespaces/ims/configmaps"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    server = ApiServer()
-    server.registry.create(NAMESPACES, {"metadata": {"name": "ims"}})
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-async def client(server: ApiServer) -> AsyncIterator[ApiClient]:
-    async with ApiClient(server) as client:
-        yield client
+def unstarted() -> ApiServer:
+    """Over TLS."""
+    return ApiServer()
 
 
 async def test_unknown_tokens_are_unauthorized(server: ApiServer) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.sandbox.api import (
     DISRUPTION_BUDGETS,
-    NAMESPACES,
     PODS,
     RUNTIMECLASSES,
     ApiError,
@@ -26,21 +23,6 @@ KATA = {
     "overhead": {"podFixed": {"memory": "160Mi", "cpu": "250m"}},
     "scheduling": {"nodeSelector": {"katacontainers.io/kata-runtime": "true"}},
 }
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    server = ApiServer(tls=False)
-    server.registry.create(NAMESPACES, {"metadata": {"name": "ims"}})
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-async def client(server: ApiServer) -> AsyncIterator[ApiClient]:
-    async with ApiClient(server) as client:
-        yield client
 
 
 @pytest.fixture

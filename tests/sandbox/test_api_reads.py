@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.sandbox.api import CONFIGMAPS, NAMESPACES, NODES, PODS, ApiServer, Registry, Store, bind
@@ -15,19 +13,10 @@ POD_LIST = "/api/v1/namespaces/ims/pods"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
+def unstarted() -> ApiServer:
     server = ApiServer(tls=False, bookmark_interval_s=0.05)
-    for namespace in ("ims", "services"):
-        server.registry.create(NAMESPACES, {"metadata": {"name": namespace}})
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-async def client(server: ApiServer) -> AsyncIterator[ApiClient]:
-    async with ApiClient(server) as client:
-        yield client
+    server.registry.create(NAMESPACES, {"metadata": {"name": "services"}})
+    return server
 
 
 def add_map(server: ApiServer, name: str, namespace: str = "ims", **labels: str) -> None:

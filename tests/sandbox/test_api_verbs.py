@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from tests.sandbox.api import EVENTS, NAMESPACES, NODES, RUNTIMECLASSES, ApiServer
+from tests.sandbox.api import EVENTS, NODES, RUNTIMECLASSES, ApiServer
 from tests.sandbox.api.client import ApiClient
 from tests.sandbox.api.patches import JSON_PATCH, STRATEGIC_PATCH
 
@@ -18,19 +16,10 @@ PODS = "/api/v1/namespaces/ims/pods"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
+def unstarted() -> ApiServer:
     server = ApiServer(tls=False)
-    server.registry.create(NAMESPACES, {"metadata": {"name": "ims"}})
     server.registry.create(NODES, {"metadata": {"name": "ncn-w001"}})
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-async def client(server: ApiServer) -> AsyncIterator[ApiClient]:
-    async with ApiClient(server) as client:
-        yield client
+    return server
 
 
 def lease(name: str = "node-1", **spec: object) -> dict[str, object]:
