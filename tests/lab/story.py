@@ -191,21 +191,25 @@ class Story:
 
     async def asked(self, *about: str, timeout_s: float = 90) -> CardView:
         """The card about that, as soon as it has buttons."""
-        return await self.slack.wait_for(
-            lambda slack: (card := find_card(slack, *about)) and card.actions and card, timeout_s
+        return await self.bot.outliving(
+            self.slack.wait_for(
+                lambda slack: (card := find_card(slack, *about)) and card.actions and card, timeout_s
+            )
         )
 
     async def approve(self, *about: str, timeout_s: float = 90) -> CardView:
         """Answer that card like a person; what it showed."""
         card = await self.asked(*about, timeout_s=timeout_s)
         self.on_mark(f"approved: {card.headline}")
-        await answer(self.slack, lambda: find_card(self.slack, *about), "imsbot-approve")
+        await self.bot.outliving(answer(self.slack, lambda: find_card(self.slack, *about), "imsbot-approve"))
         return card
 
     async def settled(self, *about: str, timeout_s: float = 240) -> CardView:
         """The card about that, when its incident has ended or is held."""
-        card = await self.slack.wait_for(
-            lambda slack: (card := find_card(slack, *about)) and card.settled and card, timeout_s
+        card = await self.bot.outliving(
+            self.slack.wait_for(
+                lambda slack: (card := find_card(slack, *about)) and card.settled and card, timeout_s
+            )
         )
         self.on_mark(card.headline)
         return card

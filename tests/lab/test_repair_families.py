@@ -43,11 +43,9 @@ class Case:
 
 
 CASES = {
-    "handler": Case(
-        WITHOUT_HANDLER, 'no runtime for "kata-qemu" is configured', "restart containerd", restarts=True
-    ),
-    "shim": Case(WITHOUT_SHIM, 'binary not installed "containerd-shim-kata-qemu-v2"', "link"),
-    "installation": Case(WITHOUT_KATA, 'binary not installed "containerd-shim-kata-qemu-v2"', "unpack"),
+    "handler": Case(WITHOUT_HANDLER, NO_HANDLER, "restart containerd", restarts=True),
+    "shim": Case(WITHOUT_SHIM, NO_SHIM, "link"),
+    "installation": Case(WITHOUT_KATA, NO_SHIM, "unpack"),
     "configuration": Case(
         NodeState(missing=(KATA_CONFIG,)), "Cannot find usable config file", "configuration-qemu"
     ),
