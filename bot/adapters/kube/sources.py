@@ -84,6 +84,9 @@ class Kubeconfig:
         except yaml.MarkedYAMLError as error:
             where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
             raise InputError(f"{self.name}: {where}not valid YAML: {error.problem}") from None
+        except (yaml.YAMLError, RecursionError):
+            # Control characters, or nested without end; the first would be quoted over several lines.
+            raise InputError(f"{self.name}: not a text of YAML") from None
         except OSError as error:
             raise InputError(f"{self.name}: {error.strerror}: {error.filename}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:

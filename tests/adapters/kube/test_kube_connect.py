@@ -73,6 +73,8 @@ async def test_missing_kubeconfig_is_named(tmp_path: Path) -> None:
         ("a: b: c", "line 1: not valid YAML"),
         ("- a\n- b\n", "not a valid kubeconfig"),
         ("", "not a valid kubeconfig"),
+        ("a: \x07", "not a text of YAML"),
+        ("[" * 3000, "not a text of YAML"),
         ("clusters: 3\n", "not a valid kubeconfig"),
         ("clusters: []\n", "Expected key current-context"),
         ("current-context: x\ncontexts: []\n", "Expected object with name x"),
