@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import stat
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -157,7 +158,7 @@ def test_calls_name_subresources_as_rbac_does() -> None:
 async def test_discovery_names_every_type_and_subresource(client: ApiClient) -> None:
     groups = {group["name"] for group in (await client.get("/apis")).body["groups"]}
     core = {entry["name"]: entry for entry in (await client.get("/api/v1")).body["resources"]}
-    assert {"apps", "batch", "coordination.k8s.io", "node.k8s.io", "policy"} == groups
+    assert {"apps", "authorization.k8s.io", "batch", "coordination.k8s.io", "node.k8s.io", "policy"} == groups
     assert {"pods", "pods/eviction", "pods/log", "nodes/status"} <= set(core)
     assert ("policy", "Eviction") == (core["pods/eviction"]["group"], core["pods/eviction"]["kind"])
 
@@ -180,6 +181,59 @@ async def test_rule_for_one_group_says_nothing_about_another(server: ApiServer) 
     async with ApiClient(server, server.access.add(User("reader", (rule,)))) as reader:
         codes = [(await reader.get(MAPS)).code, (await reader.get("/apis/batch/v1/namespaces/ims/jobs")).code]
     assert [403, 200] == codes
+
+
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+def question(**attributes: str) -> dict[str, Any]:
+    kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+    return {**kind, "spec": {"resourceAttributes": attributes}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        ({"verb": "list", "resource": "jobs", "group": "batch", "namespace": "ims"}, True),
+        ({"verb": "watch", "resource": "jobs", "group": "batch", "namespace": "ims"}, False),
+        ({"verb": "list", "resource": "jobs", "namespace": "ims"}, False),
+        ({"verb": "list", "resource": "jobs", "group": "batch"}, False),
+        ({"verb": "get", "resource": "configmaps", "namespace": "ims", "name": "a"}, True),
+        ({"verb": "get", "resource": "configmaps", "namespace": "ims", "name": "b"}, False),
+        ({"verb": "get", "resource": "configmaps", "namespace": "ims"}, False),
+        ({"verb": "create", "resource": "selfsubjectaccessreviews", "group": "authorization.k8s.io"}, True),
+    ],
+)
+async def test_a_review_says_what_the_rules_say(server: ApiServer, asked: dict[str, str], allowed: bool) -> None:
+    rules = (
+        Allow(frozenset({"list"}), frozenset({"jobs"}), frozenset({"ims"}), frozenset({"batch"})),
+        Allow(frozenset({"get"}), frozenset({"configmaps"}), frozenset({"ims"}), names=frozenset({"a"})),
+    )
+    async with ApiClient(server, server.access.add(User("reader", rules))) as reader:
+        reply = await reader.post(REVIEWS, question(**asked))
+    assert (201, {"allowed": allowed}) == (reply.code, reply.body["status"])
+
+
+async def test_an_administrator_may_do_all_and_nobody_in_particular_may_not_even_ask(
+    server: ApiServer, client: ApiClient
+) -> None:
+    asked = question(verb="delete", resource="nodes")
+    assert (await client.post(REVIEWS, asked)).body["status"]["allowed"]
+    async with ApiClient(server, token="") as anyone:
+        assert 403 == (await anyone.post(REVIEWS, asked)).code
+
+
+async def test_a_review_is_refused_as_the_real_server_does_it(client: ApiClient) -> None:
+    """Nothing is kept of one, so there is nothing to list and no name to give."""
+    named = await client.post(REVIEWS, {**question(verb="get", resource="pods"), "metadata": {"name": "mine"}})
+    empty = await client.post(REVIEWS, {**question(), "spec": {}})
+    url = await client.post(
+        REVIEWS, {**question(), "spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}
+    )
+    assert [422, 422, 400] == [named.code, empty.code, url.code]
+    assert "metadata: Invalid value: must be empty" in named.body["message"]
+    assert "exactly one of nonResourceAttributes or resourceAttributes" in empty.body["message"]
+    assert [405, 404] == [(await client.get(REVIEWS)).code, (await client.get(f"{REVIEWS}/mine")).code]
 
 
 ACCOUNT = {"kind": "ServiceAccount", "metadata": {"name": "bot", "namespace": "home"}}

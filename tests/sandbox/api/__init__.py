@@ -2,7 +2,7 @@
 
 Reading order: `resources` (the types), `store` (revisions and history), `registry` (the verbs and their rules,
 with `normal`, `defaults`, `validation`, `admission`, `deletion`, `pods`, `patches`), then the HTTP side:
-`server`, `paths`, `requests`, `lists`, `watches`, `access`, `rbac`, `discovery`, `faults`, `tls`.
+`server`, `paths`, `requests`, `lists`, `watches`, `access`, `rbac`, `reviews`, `discovery`, `faults`, `tls`.
 
 It must never be kinder than the real server: the bot's adapter tests run against both. What it leaves out, it
 refuses: server-side apply, WatchList, protobuf.
@@ -10,7 +10,7 @@ refuses: server-side apply, WatchList, protobuf.
 
 from __future__ import annotations
 
-from .access import Access, Allow, Call, User, allow
+from .access import EVERY_ACCOUNT, Access, Allow, Call, User, allow
 from .admission import Denial
 from .deletion import DeleteOptions
 from .faults import Fault, Faults
@@ -46,6 +46,7 @@ __all__ = [
     "Faults",
     "Access",
     "Allow",
+    "EVERY_ACCOUNT",
     "allow",
     "Call",
     "User",

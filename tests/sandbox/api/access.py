@@ -64,6 +64,14 @@ class User:
 
 _ANONYMOUS = User("system:anonymous", ())
 
+EVERY_ACCOUNT = (
+    Allow(
+        frozenset({"create"}), frozenset({"selfsubjectaccessreviews"}), groups=frozenset({"authorization.k8s.io"})
+    ),
+)
+"""What every API server lets each account do that has said who it is: of its ClusterRole `system:basic-user`, that
+which is served here."""
+
 
 class Access:
     """Tokens and rules. Authorization comes before any look at the object, as in the real server."""
@@ -91,9 +99,15 @@ class Access:
             raise unauthorized()
         return user
 
+    def allows(self, user: User, call: Call) -> bool:
+        if user.rules is None:
+            return True
+        beside = () if user == _ANONYMOUS else EVERY_ACCOUNT
+        return any(rule.covers(call) for rule in (*user.rules, *beside))
+
     def authorize(self, user: User, call: Call, resource: Resource) -> None:
         """Raises 403 with the text of the RBAC authorizer."""
-        if user.rules is None or any(rule.covers(call) for rule in user.rules):
+        if self.allows(user, call):
             return
         where = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
         why = f'User "{user.name}" cannot {call.verb} resource "{call.target}" in API group "{call.group}" {where}'

@@ -40,7 +40,7 @@ def _group(group: str, version: str) -> dict[str, Any]:
 
 def _entries(resource: Resource) -> Iterable[dict[str, Any]]:
     own = {"singularName": resource.kind.lower(), "namespaced": resource.namespaced, "kind": resource.kind}
-    yield {"name": resource.plural, **own, "verbs": list(_VERBS)}
+    yield {"name": resource.plural, **own, "verbs": list(_VERBS) if resource.kept else ["create"]}
     for name in sorted(subresources(resource)):
         entry = {"name": f"{resource.plural}/{name}", **own, "verbs": ["create", "get"]}
         if name == "eviction":

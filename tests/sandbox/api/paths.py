@@ -36,7 +36,7 @@ def parse_path(path: str) -> Target | None:
     if resource is None or len(rest) > 3 or (namespace and not resource.namespaced):
         return None
     name, subresource = [*rest, "", ""][1:3]
-    if name and resource.namespaced and not namespace:
+    if name and (not resource.kept or (resource.namespaced and not namespace)):
         return None
     if subresource and subresource not in subresources(resource):
         return None

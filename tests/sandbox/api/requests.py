@@ -14,11 +14,13 @@ import yaml
 from aiohttp import web
 
 from . import pods
+from .access import Access, User
 from .deletion import DeleteOptions
 from .lists import list_objects
 from .paths import Target
 from .registry import Registry
 from .resources import KubeObject
+from .reviews import review
 from .status import bad_request, method_not_allowed, unsupported_media_type
 
 _SUCCESS: Mapping[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
@@ -32,6 +34,13 @@ class Answer:
 
     code: int
     body: KubeObject | str
+
+
+async def answer_question(access: Access, user: User, target: Target, request: web.Request) -> Answer:
+    """Carry out one request about a type that is not kept. Raises `ApiError`."""
+    if request.method != "POST":
+        raise method_not_allowed()
+    return Answer(201, review(access, user, _decode(request, await request.read(), target)))
 
 
 async def answer(registry: Registry, logs: pods.PodLogs, target: Target, request: web.Request) -> Answer:

@@ -24,7 +24,8 @@ class Resource:
 
     `field_labels` are the paths a fieldSelector may use. `unconditional_update`: a PUT without
     resourceVersion overwrites. `create_on_update`: a PUT of an unknown name creates it.
-    `bookmark_body`: the zero fields that Go writes beside the metadata of a bookmark.
+    `bookmark_body`: the zero fields that Go writes beside the metadata of a bookmark. `kept` False: a question,
+    which is posted and answered, and of which nothing is left.
     """
 
     group: str
@@ -37,6 +38,7 @@ class Resource:
     unconditional_update: bool = True
     create_on_update: bool = False
     returns_deleted: bool = False
+    kept: bool = True
     bookmark_body: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -180,6 +182,14 @@ LEASES = Resource(
     bookmark_body={"spec": {}},
 )
 DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", has_status=True)
+SELF_ACCESS_REVIEWS = Resource(
+    "authorization.k8s.io",
+    "v1",
+    "selfsubjectaccessreviews",
+    "SelfSubjectAccessReview",
+    namespaced=False,
+    kept=False,
+)
 
 ALL: tuple[Resource, ...] = (
     PODS,
@@ -193,4 +203,5 @@ ALL: tuple[Resource, ...] = (
     RUNTIMECLASSES,
     LEASES,
     DISRUPTION_BUDGETS,
+    SELF_ACCESS_REVIEWS,
 )

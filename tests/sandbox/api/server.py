@@ -23,7 +23,7 @@ from .faults import Fault, Faults, refusal
 from .paths import Target, parse_path
 from .pods import PodLogs
 from .registry import Registry
-from .requests import Answer, answer
+from .requests import Answer, answer, answer_question
 from .resources import NAMESPACES
 from .status import ApiError, no_such_resource
 from .tls import ServerTls, make_server_tls
@@ -134,12 +134,14 @@ class ApiServer:
                 raise no_such_resource()
             call = _describe(request, target, user)
             self.access.authorize(user, call, target.resource)
-            return await self._meet_faults(request, target, call)
+            return await self._meet_faults(request, target, call, user)
         except ApiError as error:
             self.calls.append(replace(call, code=error.code))
             return _json(error.code, error.body)
 
-    async def _meet_faults(self, request: web.Request, target: Target, call: Call) -> web.StreamResponse:
+    async def _meet_faults(
+        self, request: web.Request, target: Target, call: Call, user: User
+    ) -> web.StreamResponse:
         fault = self.faults.take(call)
         if fault is Fault.THROTTLED:
             self.calls.append(replace(call, code=429))
@@ -149,9 +151,12 @@ class ApiServer:
             raise error
         if fault is Fault.DROPPED:
             return self._cut(request, call)
-        if call.verb == "watch":
+        if not target.resource.kept:
+            result = await answer_question(self.access, user, target, request)
+        elif call.verb == "watch":
             return await self._watch(request, target, call)
-        result = await answer(self.registry, self.logs, target, request)
+        else:
+            result = await answer(self.registry, self.logs, target, request)
         if fault is Fault.REPLY_LOST:
             return self._cut(request, call)
         self.calls.append(replace(call, code=result.code))
