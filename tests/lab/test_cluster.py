@@ -68,7 +68,11 @@ async def test_a_kubelet_may_speak_for_its_own_node_only(running_lab: Lab) -> No
 
 async def test_the_kube_adapter_keeps_its_promises_on_a_real_api_server(running_lab: Lab) -> None:
     """The bodies are those that run on the stand-in; what injects faults is left to that."""
-    env = {**os.environ, "IMSBOT_TEST_KUBECONFIG": str(running_lab.admin_kubeconfig)}
+    env = {
+        **os.environ,
+        "IMSBOT_TEST_KUBECONFIG": str(running_lab.admin_kubeconfig),
+        "IMSBOT_TEST_BOT_KUBECONFIG": str(running_lab.bot_kubeconfig),
+    }
     tests = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "tests/adapters/kube")
     code, said, _ = await try_call(*tests, env=env)
     assert 0 == code, said

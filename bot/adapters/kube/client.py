@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.adapters.kube.connect import Connection
-from bot.adapters.kube.resources import VERSION, Call, Resource, T
+from bot.adapters.kube.resources import ACCESS_REVIEWS, NAMESPACES, VERSION, Call, Resource, T
 from bot.adapters.kube.transport import PRODUCT, Request, Transport
 from bot.core.errors import UNDECODABLE, NotFoundError, PermanentError
 from bot.core.objects import RawObject
@@ -132,6 +132,16 @@ class ApiClient:
         """The server's version ("v1.24.17"); needs no permission, so it tells whether the server is there."""
         return (await self._object(Request(Call("get", VERSION), "GET", {}), VERSION.type)).git_version
 
+    async def may(self, call: Call[Any]) -> bool:
+        """Whether the server would let us make that call now; it does not look whether the object exists."""
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": _question(call),
+        }
+        request = Request(Call("create", ACCESS_REVIEWS), "POST", {}, msgspec.json.encode(body))
+        return (await self._object(request, ACCESS_REVIEWS.type)).status.allowed
+
     async def _object(self, request: Request, kind: type[S], timeout_s: float | None = None) -> S:
         body = await self._transport.send(request, timeout_s)
         try:
@@ -149,6 +159,14 @@ def _page(found: _List, decoder: msgspec.json.Decoder[T]) -> Page[T]:
         except UNDECODABLE as error:
             skipped.append(str(error))
     return Page(tuple(items), found.metadata.resource_version, tuple(skipped))
+
+
+def _question(call: Call[Any]) -> RawObject:
+    """The server takes a Namespace for something in itself, so a Role in it may be what allows to read it."""
+    resource = call.resource
+    wanted = {"verb": call.verb, "group": resource.group, "resource": resource.plural}
+    wanted["namespace"] = call.name if resource is NAMESPACES else call.namespace
+    return {"resourceAttributes": {**wanted, "name": call.name}}
 
 
 def _write_params(dry_run: bool) -> dict[str, str]:

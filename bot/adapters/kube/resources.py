@@ -33,6 +33,18 @@ class Version(Struct, frozen=True, rename="camel"):
     git_version: str
 
 
+class AccessStatus(Struct, frozen=True):
+    """`allowed` is the answer also where an `evaluationError` stands beside it (authorization/v1 types.go)."""
+
+    allowed: bool
+
+
+class AccessReview(Struct, frozen=True):
+    """SelfSubjectAccessReview: what the server says of one question."""
+
+    status: AccessStatus
+
+
 @dataclass(frozen=True, slots=True)
 class Resource(Generic[T]):
     """One resource: `root` is the path of its group and version, `type` the struct of its objects."""
@@ -40,6 +52,11 @@ class Resource(Generic[T]):
     type: type[T]
     root: str
     plural: str
+
+    @property
+    def group(self) -> str:
+        """As RBAC writes it: empty for the core's."""
+        return self.root.split("/")[2] if self.root.startswith("/apis/") else ""
 
     def path(self, namespace: str = "", name: str = "") -> str:
         """The collection's path, or the object's; names are DNS names, so nothing needs escaping."""
@@ -56,6 +73,7 @@ CONFIG_MAPS = Resource(ConfigMap, "/api/v1", "configmaps")
 JOBS = Resource(Job, "/apis/batch/v1", "jobs")
 RUNTIME_CLASSES = Resource(RuntimeClass, "/apis/node.k8s.io/v1", "runtimeclasses")
 LEASES = Resource(Lease, "/apis/coordination.k8s.io/v1", "leases")
+ACCESS_REVIEWS = Resource(AccessReview, "/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews")
 
 
 VERSION = Resource(Version, "", "version")

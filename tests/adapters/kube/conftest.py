@@ -1,7 +1,8 @@
 """An API server and the adapter connected to it.
 
 The server is the stand-in of `tests/sandbox/api`, or the one that IMSBOT_TEST_KUBECONFIG names, so that the same
-tests keep the stand-in honest. Tests that inject faults ask for `server`, and are skipped on a real one.
+tests keep the stand-in honest. IMSBOT_TEST_BOT_KUBECONFIG then is of an account there with the rights of
+`deploy/rbac.yaml`. Tests that inject faults ask for `server`, and are skipped on a real one.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from bot.core.errors import ConflictError, NotFoundError
 from bot.core.objects import RawObject
 from bot.core.settings import Kubernetes
 from tests.sandbox.api import ApiServer
+from tests.sandbox.whole.access import BOT
 
 REAL = os.environ.get("IMSBOT_TEST_KUBECONFIG")
 _GOODBYE_S = 0.1
@@ -44,6 +46,15 @@ def kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         return Path(REAL)
     server: ApiServer = request.getfixturevalue("server")
     return server.kubeconfig(tmp_path / "kubeconfig")
+
+
+@pytest.fixture
+def bot_kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Of somebody with the rights of `deploy/rbac.yaml`."""
+    if REAL:
+        return Path(os.environ["IMSBOT_TEST_BOT_KUBECONFIG"])
+    server: ApiServer = request.getfixturevalue("server")
+    return server.kubeconfig(tmp_path / "bot-kubeconfig", server.access.add(BOT))
 
 
 class TidyClient(ApiClient):

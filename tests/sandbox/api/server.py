@@ -182,13 +182,14 @@ class ApiServer:
 
 
 def _describe(request: web.Request, target: Target, user: User) -> Call:
+    """A Namespace is in itself, for authorization (apiserver `pkg/endpoints/request/requestinfo.go`)."""
     watching = request.query.get("watch", "") in ("1", "true", "True")
     return Call(
         verb=verb_of(request.method, target.name, watching and not target.name),
         resource=target.resource.plural,
         subresource=target.subresource,
         group=target.resource.group,
-        namespace=target.namespace,
+        namespace=target.name if target.resource is NAMESPACES else target.namespace,
         name=target.name or _selected_name(request.query.get("fieldSelector", "")),
         user=user.name,
         query=dict(request.query),
