@@ -34,18 +34,30 @@ class SlackTokens:
 
 def load_settings(path: Path) -> Settings:
     """Raises InputError with one line per error: `FILE: key.path: what is wrong`."""
+    settings = _validated(path)
+    files = [f"{key}: {problem}" for key, problem in unusable_files(settings).items()]
+    _refuse(path, [*files, *_contradictions(settings)])
+    return settings
+
+
+def load_keys(path: Path) -> Settings:
+    """As `load_settings`, but without a look at the files that the keys name: that is `unusable_files`."""
+    settings = _validated(path)
+    _refuse(path, _contradictions(settings))
+    return settings
+
+
+def _validated(path: Path) -> Settings:
     document = _parse(path)
     try:
-        settings = Settings.model_validate(document)
+        return Settings.model_validate(document)
     except ValidationError as error:
         raise InputError("\n".join(_lines(path, error))) from None
-    try:
-        problems = [*_missing_files(settings), *_contradictions(settings)]
-    except PermissionError as error:
-        raise InputError(shut(Path(error.filename).parent)) from error
+
+
+def _refuse(path: Path, problems: list[str]) -> None:
     if problems:
         raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
-    return settings
 
 
 class _Loader(yaml.SafeLoader):
@@ -121,30 +133,29 @@ def configured_files(settings: Settings) -> Mapping[str, Path | None]:
     }
 
 
-def _missing_files(settings: Settings) -> list[str]:
-    problems = [
-        f"{key}: {path} cannot be read: {why}"
+def unusable_files(settings: Settings) -> Mapping[str, str]:
+    """Key -> what is wrong with the file that it names, and what to do."""
+    problems = {
+        key: f"{path} cannot be read: {why}"
         for key, path in configured_files(settings).items()
         if path and (why := _why_unreadable(path))
-    ]
-    if settings.rules_dir is not None and not settings.rules_dir.is_dir():
-        problems.append(f"rules_dir: {settings.rules_dir} is not a directory")
-    if (
-        _why_unreadable(settings.ssh.client_key) is None
-        and settings.ssh.client_key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) & 0o027
-    ):
-        problems.append(f"ssh.client_key: {settings.ssh.client_key} may be read by others; chmod 600 it")
+    }
+    key = settings.ssh.client_key
+    if "ssh.client_key" not in problems and key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) & 0o027:
+        problems["ssh.client_key"] = f"{key} may be read by others; chmod 600 it"
     return problems
 
 
 def _why_unreadable(path: Path) -> str | None:
-    """The system's own words; `None` when it can be read."""
+    """The system's own words and what to do; `None` when it can be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            return "not a file"
+            return "not a file; name one, or put it there"
         path.open("rb").close()
+    except PermissionError as error:
+        return f"{error.strerror}; use sudo, or let the user who runs this read it"
     except OSError as error:
-        return error.strerror
+        return f"{error.strerror}; put it there, or correct the key"
     return None
 
 
@@ -154,6 +165,8 @@ def _contradictions(settings: Settings) -> list[str]:
         re.compile(settings.nodes.name_pattern)
     except re.error as error:
         problems.append(f"nodes.name_pattern: not a regular expression: {error}")
+    if settings.rules_dir is not None and not _is_folder(settings.rules_dir):
+        problems.append(f"rules_dir: {settings.rules_dir} is not a directory")
     try:
         ZoneInfo(settings.sweep.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -165,6 +178,13 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.kata.runtime_class not in {"kata", "kata-qemu"}:
         problems.append("kata.runtime_class: this bot manages the handlers kata and kata-qemu only")
     return problems
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except PermissionError as error:
+        raise InputError(shut(Path(error.filename).parent)) from error
 
 
 def slack_tokens(settings: Settings, environ: Mapping[str, str]) -> SlackTokens:

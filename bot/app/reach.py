@@ -13,7 +13,7 @@ from bot.adapters.clock import SystemClock
 from bot.adapters.ims.records import ImsRecords, open_records
 from bot.adapters.kube.client import ApiClient
 from bot.adapters.kube.cluster import KubeCluster
-from bot.adapters.kube.connect import connect
+from bot.adapters.kube.connect import Connection, connect
 from bot.adapters.kube.resources import NODES
 from bot.adapters.rules_files import load_rules
 from bot.adapters.ssh.nodes import SshNodes
@@ -51,18 +51,25 @@ class Reach:
 
 @asynccontextmanager
 async def reach(settings: Settings) -> AsyncIterator[Reach]:
-    """Raises InputError for rules, kubeconfig or keys that cannot be used; connects to nothing yet."""
+    """Raises InputError for rules, kubeconfig or certificates that cannot be used; connects to nothing yet."""
     rules = load_rules(settings.rules_dir)
-    clock = SystemClock()
     async with connect(settings.kubernetes) as connection, open_records(settings.ims) as records:
-        api = ApiClient(connection, timeout_s=settings.kubernetes.request_timeout_s)
-        cluster = KubeCluster(api, settings.nodes.name_pattern)
-        address = partial(_internal_ip, api)
-        nodes = SshNodes(settings.ssh, address)
-        sweeping = SshNodes(_for_sweeps(settings), address, failures=nodes.failures)
-        looks = partial(Looker, settings=settings, rules=rules, cluster=cluster, clock=clock)
-        surveyor = Surveyor(settings, cluster, looks(nodes=sweeping), clock)
-        yield Reach(settings, rules, api, cluster, records, nodes, looks(nodes=nodes), surveyor, clock)
+        yield build_reach(settings, rules, connection, records)
+
+
+def build_reach(
+    settings: Settings, rules: RuleSet, connection: Connection, records: ImsRecords | None = None
+) -> Reach:
+    """For `imsbot check`, which goes on where one of these is missing."""
+    clock = SystemClock()
+    api = ApiClient(connection, timeout_s=settings.kubernetes.request_timeout_s)
+    cluster = KubeCluster(api, settings.nodes.name_pattern)
+    address = partial(_internal_ip, api)
+    nodes = SshNodes(settings.ssh, address)
+    sweeping = SshNodes(_for_sweeps(settings), address, failures=nodes.failures)
+    looks = partial(Looker, settings=settings, rules=rules, cluster=cluster, clock=clock)
+    surveyor = Surveyor(settings, cluster, looks(nodes=sweeping), clock)
+    return Reach(settings, rules, api, cluster, records, nodes, looks(nodes=nodes), surveyor, clock)
 
 
 def _for_sweeps(settings: Settings) -> Ssh:

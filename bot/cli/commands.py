@@ -31,9 +31,11 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 def check(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
-    """Check configuration and rules, then reach the API, every worker, Slack and the mirror. Changes nothing.
+    """Check configuration and rules, reach the API, every worker, Slack and the mirror, ask for the bot's rights.
 
-    Exit code 2 for a configuration that cannot be used, 1 when something cannot be reached.
+    Changes nothing. Each thing is one line: ok, FAIL, or -- for what could not be looked at.
+
+    Exit code 2 for a configuration or rules that cannot be used, 1 when a line is not ok.
     """
     from bot.cli.checks import check_all
 

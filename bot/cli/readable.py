@@ -14,7 +14,7 @@ from bot.core.settings import Settings
 
 
 def unreadable_for_the_service(settings: Settings) -> list[str]:
-    """One line per file; none when somebody else than root looks, or the service is root's."""
+    """One line per file that is there; none when somebody else than root looks, or the service is root's."""
     try:
         owner = settings.journal.parent.stat()
     except OSError:
@@ -26,7 +26,7 @@ def unreadable_for_the_service(settings: Settings) -> list[str]:
     return [
         f"{key}: {path} cannot be read by {name}, who owns {settings.journal.parent}"
         for key, path in files.items()
-        if path is not None and not _readable(path, owner.st_uid, owner.st_gid, name)
+        if path is not None and path.exists() and not _readable(path, owner.st_uid, owner.st_gid, name)
     ]
 
 

@@ -56,10 +56,14 @@ class Trust:
         return list(dict.fromkeys([*certified, *(name for name in pinned if name in _ALGORITHMS), *_ALGORITHMS]))
 
 
+def read_files(settings: Ssh) -> tuple[asyncssh.SSHKey, asyncssh.SSHKnownHosts]:
+    """The client key and all pins. Raises InputError naming the file."""
+    return _read_client_key(settings.client_key), _read_known_hosts(settings.known_hosts)
+
+
 def read_trust(settings: Ssh, node: str, address: Address) -> Trust:
     """Raises InputError naming the file, or HostKeyError when the node is not pinned."""
-    key = _read_client_key(settings.client_key)
-    pins = _read_known_hosts(settings.known_hosts)
+    key, pins = read_files(settings)
     # By name only: a line for an address would follow the address to another machine.
     host_keys, ca_keys, revoked, *_ = pins.match(node, "", None)
     if not host_keys and not ca_keys:

@@ -8,8 +8,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from bot.cli.checks import check_pools
+from bot.adapters.kube.resources import LEASES, NODES, Call
+from bot.adapters.kube.rights import Rights
+from bot.cli.check_cluster import check_pools, check_rights
+from bot.cli.checked import Verdict
 from bot.cli.readable import unreadable_for_the_service
+from bot.core.errors import ForbiddenError
 from bot.core.settings import Settings
 
 
@@ -25,8 +29,19 @@ def test_a_pool_says_its_nodes_and_one_without_any_is_not_well() -> None:
         }
     )
     good, torn = check_pools(settings, ["ncn-w001", "ncn-w002", "ncn-w003"])
-    assert (True, "ncn-w001, ncn-w002") == (good.ok, good.found)
-    assert (False, "no worker fits its patterns: ncn-w00[") == (torn.ok, torn.found)
+    assert (Verdict.OK, "ncn-w001, ncn-w002") == (good.verdict, good.found)
+    assert (Verdict.FAIL, "no worker fits its patterns: ncn-w00[") == (torn.verdict, torn.found)
+
+
+def test_what_is_missing_is_a_failure_also_where_something_else_is_unknown() -> None:
+    patch, create, get = Call("patch", NODES), Call("create", LEASES, "bots"), Call("get", NODES)
+    result = check_rights(Rights((get,), (patch,), ((create, ForbiddenError("you may not ask")),)))
+    assert Verdict.FAIL is result.verdict
+    assert result.found.startswith("may not patch nodes. ")
+    assert result.found.endswith(
+        "not known whether it may create leases in namespace bots: you may not ask; "
+        "usually ClusterRole system:basic-user lets every account ask"
+    )
 
 
 @pytest.fixture
@@ -57,6 +72,7 @@ def test_root_is_told_what_the_service_cannot_read(open_folder: Path) -> None:
         settings
     )
     os.chown(key, nobody.pw_uid, nobody.pw_gid)
+    hosts.unlink()
     assert [] == unreadable_for_the_service(settings)
     os.chown(state, 0, 0)
     key.chmod(0)

@@ -104,7 +104,8 @@ def test_keys_that_are_shut_are_named(config: Path) -> None:
     code, told = imsbot(config, "approve", "abcdefgh", ordinary=True)
     assert 2 == code
     for line, key in zip(told.splitlines(), ("client_key", "known_hosts"), strict=True):
-        assert line.endswith(f"ssh.{key}: {keys}/{key} cannot be read: Permission denied")
+        said = "Permission denied; use sudo, or let the user who runs this read it"
+        assert line.endswith(f"ssh.{key}: {keys}/{key} cannot be read: {said}")
 
 
 @as_root
