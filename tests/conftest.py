@@ -9,8 +9,10 @@ deadline per example and its check for slow drawing are off: they judge the mach
 """
 
 import os
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
+import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
@@ -19,7 +21,20 @@ def _drop(_logger: Any, _method: str, _event: Any) -> NoReturn:
     raise structlog.DropEvent
 
 
-structlog.configure(processors=[_drop])
+def _silence() -> None:
+    structlog.reset_defaults()
+    structlog.configure(processors=[_drop])
+
+
+_silence()
+
+
+@pytest.fixture(autouse=True)
+def _no_logs_of_a_command() -> Iterator[None]:
+    """One that runs in our own process sends them to its stderr, which is closed when it has ended."""
+    yield
+    _silence()
+
 
 settings.register_profile(
     "imsbot",
