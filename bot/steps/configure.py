@@ -131,17 +131,7 @@ class Configure(Step, frozen=True, kw_only=True, tag="configure"):
         )
 
     def undo(self) -> tuple[Step, ...]:
-        return (
-            Restore(
-                what="configure",
-                path=self.path,
-                backup=self.backup,
-                before=self.edit.before,
-                after=self.edit.after,
-                timeout_s=self.timeout_s,
-                why="the repair is undone",
-            ),
-        )
+        return (Restore.of("configure", self.edit, self.path, self.backup, self.timeout_s),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Put a file back that a step of the plan had edited: the undo of configure and tune."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from bot.core.action import Action, Done, Fail, Run
 from bot.core.facts import Facts
 from bot.core.model import Verb
 from bot.core.plan import PREIMAGE
+from bot.steps.edit import Edit
 from bot.steps.program import run
 from bot.steps.step import Step, failed
 
@@ -24,6 +25,18 @@ class Restore(Step, frozen=True, kw_only=True, tag="restore"):
     after: str
     """sha256 of what we wrote."""
     timeout_s: float
+
+    @classmethod
+    def of(cls, what: str, edit: Edit, path: str, backup: str, timeout_s: float) -> Self:
+        return cls(
+            what=what,
+            path=path,
+            backup=backup,
+            before=edit.before,
+            after=edit.after,
+            timeout_s=timeout_s,
+            why="the repair is undone",
+        )
 
     @property
     def name(self) -> str:

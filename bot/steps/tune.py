@@ -105,17 +105,7 @@ class Tune(Step, frozen=True, kw_only=True, tag="tune"):
         """Nothing where the file came with the archive: it goes with it."""
         if self.edit is None or self.edit.before == self.edit.after:
             return ()
-        return (
-            Restore(
-                what="tune",
-                path=self.path,
-                backup=self.backup,
-                before=self.edit.before,
-                after=self.edit.after,
-                timeout_s=self.timeout_s,
-                why="the repair is undone",
-            ),
-        )
+        return (Restore.of("tune", self.edit, self.path, self.backup, self.timeout_s),)
 
 
 def lacking(config: KataConfig, annotations: tuple[str, ...], backend: str | None) -> tuple[str, ...]:
