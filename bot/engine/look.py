@@ -36,6 +36,7 @@ from bot.core.objects import Job, Node, Pod
 from bot.core.rules import RuleSet
 from bot.core.settings import Settings
 from bot.core.world import Objects, World
+from bot.engine.kept import NodeSeen
 from bot.engine.ports import Clock, Cluster, Nodes, NodeShell
 from bot.steps import decode
 from bot.steps.choose import Candidate, Choice, choose_node, worth_reading
@@ -152,17 +153,23 @@ class Looker:
 
     async def look(self, subject: Subject, shell: NodeShell | None = None) -> Conclusion:
         """Raises UnreachableError, HostKeyError, UnknownFactError, ForbiddenError: nothing is decided then."""
+        return (await self.look_with_node(subject, shell))[0]
+
+    async def look_with_node(
+        self, subject: Subject, shell: NodeShell | None
+    ) -> tuple[Conclusion, NodeSeen | None]:
+        """As `look`, and what was read of the node, if anything was."""
         hopeless = self._never_repaired(subject)
         if hopeless is not None and not subject.requested:
-            return hopeless
-        conclusion = await self._look(subject, shell)
-        return hopeless if hopeless is not None and isinstance(conclusion, Nothing) else conclusion
+            return hopeless, None
+        conclusion, seen = await self._look(subject, shell)
+        return hopeless if hopeless is not None and isinstance(conclusion, Nothing) else conclusion, seen
 
-    async def _look(self, subject: Subject, shell: NodeShell | None) -> Conclusion:
+    async def _look(self, subject: Subject, shell: NodeShell | None) -> tuple[Conclusion, NodeSeen | None]:
         if subject.target.kind is TargetKind.CHOOSE_NODE:
             choice = await self.choose(subject, {})
             if isinstance(choice, Diagnosis):
-                return choice
+                return choice, None
             subject = replace(subject, target=Target(TargetKind.NODE, choice.node.name, choice.node.uid))
         node = subject.target.node
         if node is None or shell is not None:
@@ -201,9 +208,14 @@ class Looker:
             records=subject.records,
         )
 
-    async def _conclude(self, subject: Subject, facts: Facts) -> Conclusion:
-        if facts.node is not None:
-            log.info("facts", target=subject.target.name, **describe_facts(facts.node))
+    async def _conclude(self, subject: Subject, facts: Facts) -> tuple[Conclusion, NodeSeen | None]:
+        if facts.node is None:
+            return await self._plan(subject, facts), None
+        seen = NodeSeen(facts.node, self._clock.monotonic())
+        log.info("facts", target=subject.target.name, **describe_facts(facts.node))
+        return await self._plan(subject, facts), seen
+
+    async def _plan(self, subject: Subject, facts: Facts) -> Conclusion:
         situation = self.situation(subject, facts)
         families = situation.families
         conclusion = make_plan(situation)

@@ -20,6 +20,7 @@ from bot.core.plan import within
 from bot.core.quiet import NO_START, UNREADABLE
 from bot.engine.brake import Halted
 from bot.engine.ends import StepFailed, Stopping, TakenOver
+from bot.engine.kept import Kept
 from bot.engine.look import Subject
 from bot.engine.owner import Owner
 from bot.engine.parts import Parts
@@ -149,8 +150,9 @@ class Repair:
     async def _with_lease(self, lease: Lease, shell: NodeShell | None) -> None:
         epoch = await self._take_node(lease, shell)
         skipped: tuple[str, ...] = ()
+        kept = Kept(self._parts.clock)
         if not self._incident.touched and self._incident.phase is not Phase.UNDOING:
-            needed = await self._still_approved(shell)
+            needed = await self._still_approved(shell, kept)
             if needed is None or not await self._owner.may_start():
                 return
             skipped = tuple(s.planned.name for s in self._incident.steps if s.planned.name not in needed)
@@ -160,6 +162,7 @@ class Repair:
             owner=self._owner,
             brake=self._parts.brake,
             gather=self._gather,
+            kept=kept,
             cluster=self._parts.cluster,
             records=self._parts.records,
             world=self._parts.world,
@@ -201,14 +204,15 @@ class Repair:
         lease.keep(bool(ours))
         return epoch
 
-    async def _still_approved(self, shell: NodeShell | None) -> frozenset[str] | None:
+    async def _still_approved(self, shell: NodeShell | None, kept: Kept) -> frozenset[str] | None:
         """Blockers and facts again (hop 6): go only when the plan needs nothing that was not approved.
 
         The names of the steps that are needed now; `None` when something else follows from the look.
         """
         approved = self._incident.plan
         assert approved is not None
-        conclusion = await self._parts.looker.look(Subject.of(self._incident), shell)
+        conclusion, seen = await self._parts.looker.look_with_node(Subject.of(self._incident), shell)
+        kept.keep_node(seen)
         if isinstance(conclusion, Plan) and within(conclusion, approved) and self._licensed(conclusion):
             return frozenset(step.name for step in conclusion.steps)
         await self._owner.conclude(conclusion)

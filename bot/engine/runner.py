@@ -35,6 +35,7 @@ from bot.core.takeover import taken_over
 from bot.engine.acts import has_begun, refuse_repetition, with_acts
 from bot.engine.brake import Brake
 from bot.engine.ends import StepFailed, Stopping, TakenOver
+from bot.engine.kept import KEPT_S, Kept
 from bot.engine.owner import Owner
 from bot.engine.ports import Clock, Cluster, Lease, NodeShell, Records, World
 from bot.steps import decode
@@ -44,9 +45,6 @@ log = structlog.get_logger(__name__)
 
 ROUND_S = 0.5
 """At least this long between two rounds of facts of a waiting step."""
-
-KEPT_S = 1.0
-"""How old facts may be that a step acts on, or that a second one is asked with."""
 
 COLLECT_MARGIN_S = 30.0
 """Beyond a unit's own bound: the node's clock is not ours, and systemd needs a moment to end it."""
@@ -64,6 +62,7 @@ class Runner:
         *,
         owner: Owner,
         gather: GatherFacts,
+        kept: Kept,
         brake: Brake,
         cluster: Cluster,
         records: Records | None,
@@ -76,6 +75,7 @@ class Runner:
     ) -> None:
         self._owner = owner
         self._gather = gather
+        self._kept = kept
         self._brake = brake
         self._cluster = cluster
         self._records = records
@@ -85,7 +85,6 @@ class Runner:
         self._shell = shell
         self._epoch = epoch
         self._reconnect_s = reconnect_s
-        self._kept: tuple[Facts, float] | None = None
 
     async def run(self) -> None:
         """Returns when every moving step is done, or when an abort is asked for while the plan runs.
@@ -114,12 +113,11 @@ class Runner:
         """One turn of one step."""
         name = progress.planned.name
         if progress.began is None:
-            heard = self._kept[0].cluster.heard if self._kept else None
-            began = e.StepBegan(at=self._owner.now(), name=name, undo=self._undoing, heard=heard)
+            began = e.StepBegan(at=self._owner.now(), name=name, undo=self._undoing, heard=self._kept.heard)
             await self._owner.record(began)
             return
         step = decode(progress.planned)
-        facts = self._kept_for(step, progress) or await self._gather(self._shell, step.needs_node, progress)
+        facts = await self._facts_for(step, progress)
         action = step.next(with_acts(facts, progress))
         if isinstance(action, Run | Api) and self._is_braked(step, progress, action):
             asked_s = self._clock.monotonic()
@@ -137,13 +135,12 @@ class Runner:
                 raise
             await self._end_step(name, Done(failed.failure.why, Verdict.INCONCLUSIVE))
 
-    def _kept_for(self, step: Step, progress: StepProgress) -> Facts | None:
-        """The facts on which the step before has just ended: nothing was done since, so they serve as well."""
-        kept, self._kept = self._kept, None
-        if kept is None or self._clock.monotonic() - kept[1] > KEPT_S or (step.needs_node and not kept[0].node):
-            return None
-        node = kept[0].node if step.needs_node else None
-        return replace(kept[0], now=self._owner.now(), began=progress.began or kept[0].began, node=node)
+    async def _facts_for(self, step: Step, progress: StepProgress) -> Facts:
+        if (kept := self._kept.take(with_node=step.needs_node)) is not None:
+            return replace(kept, now=self._owner.now(), began=progress.began or kept.began)
+        node = self._kept.take_node() if step.needs_node else None
+        facts = await self._gather(self._shell, step.needs_node and node is None, progress)
+        return facts if node is None else replace(facts, node=node)
 
     async def _end_step(self, name: str, done: Done) -> None:
         await self._owner.record(
@@ -160,7 +157,7 @@ class Runner:
     async def _do(self, name: str, progress: StepProgress, action: Action, facts: Facts) -> None:
         match action:
             case Done():
-                self._kept = facts, self._clock.monotonic()
+                self._kept.keep(facts)
                 await self._end_step(name, action)
             case Fail():
                 raise StepFailed(name, action)
@@ -231,6 +228,7 @@ class Runner:
         unit = unit_name(incident.id, incident.last_seq + 1, command.key)
         act = await self._announce(self._intend(step, command.key, command.purpose, unit=unit, command=command))
         self._lease.keep(True)
+        self._kept.keep_node(None)
         try:
             await self._need_shell().start(unit, command, self._epoch)
         except TemporaryError as error:

@@ -44,6 +44,20 @@ def test_a_failing_job_is_asked_about_repaired_and_proven() -> None:
     run_virtually(scenario())
 
 
+@pytest.mark.parametrize(("disk_s", "looks"), [(0.0, 1), (0.4, 2)])
+def test_the_look_before_the_start_serves_the_first_step_while_it_is_young(disk_s: float, looks: int) -> None:
+    async def scenario() -> None:
+        stage = Stage()
+        async with stage.engine() as engine:
+            await approved(engine)
+            before, stage.journal.slow_s = stage.node.noise, disk_s
+            stage.node.slow["validate"] = 60
+            await engine.until(lambda: bool(stage.node.ran))
+            assert looks == stage.node.noise - before
+
+    run_virtually(scenario())
+
+
 def test_a_denied_repair_changes_nothing() -> None:
     async def scenario() -> None:
         stage = Stage()
