@@ -33,8 +33,8 @@ _UNDO_ORDER = (
     "undo-stage",
 )
 """The restored configuration is loaded before the shim goes: containerd resolves shims when it reloads
-(kata-failures.md 5, #12761). Deleting what was
-staged takes a while and is nobody's need, so the node is given back before."""
+(kata-failures.md 5, #12761). Deleting what was staged takes a while and is nobody's need, so the node is given
+back before."""
 
 
 def undo_plan(plan: Plan, acted: Sequence[str], *, release: bool = False) -> tuple[Step, ...]:

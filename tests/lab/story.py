@@ -6,12 +6,12 @@ that the cluster is a real one, outlives the story, and is looked at through its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.adapters.kube.resources import EVENTS, JOBS, LEASES, NODES, PODS, RUNTIME_CLASSES
 from tests.lab.admin import Admin, KubeObject, administrator, until
@@ -30,6 +30,8 @@ from tests.sandbox.whole.access import LEASE_NAMESPACE
 from tests.sandbox.whole.configuration import write_config
 from tests.sandbox.whole.invariants import Remains, complaints
 from tests.sandbox.whole.process import Record
+
+_T = TypeVar("_T")
 
 WAIVED = {
     "kvm": "a worker of the lab has no /dev/kvm",
@@ -57,6 +59,8 @@ class Story:
         """Instead of the archive's own, when set."""
         self.admin: Admin
         self.bot: BotProcess
+        """Once the story has begun; a test may run the bot in another way and never begin."""
+        self._begun = False
         self.before: dict[str, bytes] = {}
         self.cordoned: set[str] = set()
         """Nodes that the test cordoned: they must stay so."""
@@ -104,6 +108,7 @@ class Story:
             tokens=(self.slack.app_token, self.slack.bot_token),
             changes=self._configuration(),
         )
+        self._begun = True
         self.bot = BotProcess(config, self.folder / "bot.log")
         self.bot.on_record = self.on_record
         self._stack.push_async_callback(self.bot.stop)
@@ -191,7 +196,7 @@ class Story:
 
     async def asked(self, *about: str, timeout_s: float = 90) -> CardView:
         """The card about that, as soon as it has buttons."""
-        return await self.bot.outliving(
+        return await self._outliving(
             self.slack.wait_for(
                 lambda slack: (card := find_card(slack, *about)) and card.actions and card, timeout_s
             )
@@ -201,18 +206,22 @@ class Story:
         """Answer that card like a person; what it showed."""
         card = await self.asked(*about, timeout_s=timeout_s)
         self.on_mark(f"approved: {card.headline}")
-        await self.bot.outliving(answer(self.slack, lambda: find_card(self.slack, *about), "imsbot-approve"))
+        await self._outliving(answer(self.slack, lambda: find_card(self.slack, *about), "imsbot-approve"))
         return card
 
     async def settled(self, *about: str, timeout_s: float = 240) -> CardView:
         """The card about that, when its incident has ended or is held."""
-        card = await self.bot.outliving(
+        card = await self._outliving(
             self.slack.wait_for(
                 lambda slack: (card := find_card(slack, *about)) and card.settled and card, timeout_s
             )
         )
         self.on_mark(card.headline)
         return card
+
+    async def _outliving(self, wanted: Coroutine[Any, Any, _T]) -> _T:
+        """What `wanted` returns; sooner BotDied, where the bot is the story's own."""
+        return await (self.bot.outliving(wanted) if self._begun else wanted)
 
     # Afterwards
 
