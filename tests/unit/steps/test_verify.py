@@ -145,15 +145,15 @@ def test_what_another_try_may_overcome_disproves_at_the_end_of_its_time(family: 
 
 @pytest.mark.parametrize("family", sorted(set(Family) - UNFIT - {Family.UNRELATED, Family.UNSCHEDULABLE_LABEL}))
 def test_what_is_not_the_node_s_own_or_not_known_is_inconclusive(family: Family) -> None:
-    about_pods = [x for x in RULES.of(family).examples if x.kind == "Pod"]  # type: ignore[union-attr]
+    about_pods = [x for x in RULES.of(family).examples if x.kind == "Pod"]
     if about_pods:
-        assert Verdict.INCONCLUSIVE is ask_by_rules((said(family),), after_s=181).verdict  # type: ignore[union-attr]
+        assert Verdict.INCONCLUSIVE is ask_by_rules((said(family),), after_s=181).verdict
 
 
 def test_a_pod_that_ran_out_of_time_while_nobody_looked_is_judged_by_what_the_kubelet_said() -> None:
     over = canary("Failed", reason="DeadlineExceeded", message="Pod was active on the node longer than allowed")
-    assert Verdict.INCONCLUSIVE is ask_by_rules((), over).verdict  # type: ignore[union-attr]
-    assert Verdict.DISPROVEN is ask_by_rules((said(Family.GUEST_FAILURE),), over).verdict  # type: ignore[union-attr]
+    assert Verdict.INCONCLUSIVE is ask_by_rules((), over).verdict
+    assert Verdict.DISPROVEN is ask_by_rules((said(Family.GUEST_FAILURE),), over).verdict
 
 
 def test_a_refusal_of_before_the_sandbox_started_is_overcome() -> None:
@@ -161,7 +161,7 @@ def test_a_refusal_of_before_the_sandbox_started_is_overcome() -> None:
     pulling = canary(conditions=there)
     assert isinstance(ask_by_rules((said(Family.SHIM_MISSING),), pulling), Wait)
     late = ask_by_rules((said(Family.SHIM_MISSING),), pulling, after_s=181)
-    assert Verdict.INCONCLUSIVE is late.verdict  # type: ignore[union-attr]
+    assert Verdict.INCONCLUSIVE is late.verdict
 
 
 def test_another_failure_waits_and_then_says_nothing_about_kata() -> None:
@@ -231,9 +231,9 @@ def test_what_is_of_before_the_repair_is_known_by_the_cluster_s_stamps(ahead_s: 
     before, after = samples.event(SAME, later(-20 - ahead_s)), samples.event(SAME, later(20 - ahead_s))
     facts = samples.facts(now=later(121), heard=before.at)
     old = replace(facts, cluster=samples.cluster(rescued=(hanging,), rescued_events=(before,)))
-    assert Verdict.INCONCLUSIVE is RESCUED.next(old).verdict  # type: ignore[union-attr]
+    assert Verdict.INCONCLUSIVE is RESCUED.next(old).verdict
     new = replace(facts, cluster=samples.cluster(rescued=(hanging,), rescued_events=(before, after)))
-    assert Verdict.DISPROVEN is RESCUED.next(new).verdict  # type: ignore[union-attr]
+    assert Verdict.DISPROVEN is RESCUED.next(new).verdict
 
 
 @pytest.mark.parametrize("ahead_s", [-600, 600], ids=["clock behind", "clock ahead"])
